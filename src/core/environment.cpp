@@ -1,0 +1,42 @@
+#include "ergo/core/environment.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace ergo {
+namespace {
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+std::optional<std::string> non_empty(const char* name) {
+  auto value = variable(name);
+  if (value && value->empty()) return std::nullopt;
+  return value;
+}
+
+std::filesystem::path default_state_dir() {
+  if (::geteuid() == 0) return "/run/ergo";
+  if (const auto runtime = non_empty("XDG_RUNTIME_DIR")) return std::filesystem::path(*runtime) / "ergo";
+  return "/tmp/ergo-" + std::to_string(::geteuid());
+}
+
+}  // namespace
+
+Environment Environment::from_process() {
+  Environment environment;
+  if (const auto sysfs = non_empty("ERGO_SYSFS")) {
+    environment.sysfs = *sysfs;
+    environment.sysfs_replaced = true;
+  }
+  environment.nvml_library = non_empty("ERGO_NVML");
+  environment.cuda_visible_devices = variable("CUDA_VISIBLE_DEVICES");
+  environment.state_dir = non_empty("ERGO_STATE_DIR").value_or(default_state_dir());
+  return environment;
+}
+
+}  // namespace ergo

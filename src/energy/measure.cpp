@@ -1,0 +1,1 @@
+#include "ergo/energy/measure.hpp"

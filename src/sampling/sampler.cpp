@@ -1,0 +1,1 @@
+#include "ergo/sampling/sampler.hpp"
