@@ -1,0 +1,13 @@
+#pragma once
+// ExperimentRecord -> JSON, schema ergo.run/1 (docs/user/json.md). Keys may be added, never removed or changed.
+
+#include <string>
+
+#include "ergo/store/records.hpp"
+
+namespace ergo::report {
+
+/// The whole record as indented JSON with a newline at its end. What was not measured is absent.
+std::string run_json(const ExperimentRecord& record);
+
+}  // namespace ergo::report
