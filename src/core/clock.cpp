@@ -17,10 +17,13 @@ std::int64_t read_clock_ns(clockid_t id) {
 
 }  // namespace
 
-Instant SystemClock::now() const noexcept { return Instant{read_clock_ns(CLOCK_MONOTONIC)}; }
+Instant SystemClock::now() const noexcept {
+  return Instant{read_clock_ns(CLOCK_MONOTONIC)};
+}
 
 bool SystemClock::sleep_until(Instant t, std::stop_token stop) {
-  // A condition variable wakes at once on a stop request; its steady clock is CLOCK_MONOTONIC on Linux.
+  // A condition variable wakes at once on a stop request; its steady clock is CLOCK_MONOTONIC on
+  // Linux.
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
@@ -55,11 +58,16 @@ std::string WallAnchor::iso(Instant t) const {
   const auto seconds = static_cast<std::time_t>(ns / ns_per_s);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ns % ns_per_s / 1'000'000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     ns % ns_per_s / 1'000'000);
 }
 
-Seconds thread_cpu_time() { return Seconds(static_cast<double>(read_clock_ns(CLOCK_THREAD_CPUTIME_ID)) * 1e-9); }
-Seconds process_cpu_time() { return Seconds(static_cast<double>(read_clock_ns(CLOCK_PROCESS_CPUTIME_ID)) * 1e-9); }
+Seconds thread_cpu_time() {
+  return Seconds(static_cast<double>(read_clock_ns(CLOCK_THREAD_CPUTIME_ID)) * 1e-9);
+}
+Seconds process_cpu_time() {
+  return Seconds(static_cast<double>(read_clock_ns(CLOCK_PROCESS_CPUTIME_ID)) * 1e-9);
+}
 
 }  // namespace ergo

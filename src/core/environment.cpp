@@ -21,7 +21,8 @@ std::optional<std::string> non_empty(const char* name) {
 
 std::filesystem::path default_state_dir() {
   if (::geteuid() == 0) return "/run/ergo";
-  if (const auto runtime = non_empty("XDG_RUNTIME_DIR")) return std::filesystem::path(*runtime) / "ergo";
+  if (const auto runtime = non_empty("XDG_RUNTIME_DIR"))
+    return std::filesystem::path(*runtime) / "ergo";
   return "/tmp/ergo-" + std::to_string(::geteuid());
 }
 

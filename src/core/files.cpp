@@ -33,7 +33,8 @@ Result<std::string> read_text(const std::filesystem::path& path, std::size_t lim
     if (n < 0) return system_error("cannot read " + path.string(), errno);
     if (n == 0) return text;
     if (text.size() + static_cast<std::size_t>(n) > limit) {
-      return Error{Errc::io, path.string() + " is larger than " + std::to_string(limit) + " bytes", {}};
+      return Error{
+          Errc::io, path.string() + " is larger than " + std::to_string(limit) + " bytes", {}};
     }
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }
@@ -57,8 +58,10 @@ Result<void> write_text_atomically(const std::filesystem::path& path, std::strin
     ::unlink(temporary.c_str());
     return error;
   };
-  if (auto written = write_all(fd.get(), text, path.string()); !written) return give_up(written.error());
-  // mkostemp makes the file private; what the caller's umask allows is what a plain write would give.
+  if (auto written = write_all(fd.get(), text, path.string()); !written)
+    return give_up(written.error());
+  // mkostemp makes the file private; what the caller's umask allows is what a plain write would
+  // give.
   const mode_t mask = ::umask(0);
   ::umask(mask);
   ::fchmod(fd.get(), 0666 & ~mask);
@@ -73,7 +76,8 @@ Result<TemporaryFolder> TemporaryFolder::create(std::string_view prefix) {
   const char* base = std::getenv("TMPDIR");
   std::string name = (base != nullptr && *base != '\0' ? std::string(base) : std::string("/tmp"));
   name += "/" + std::string(prefix) + ".XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) return system_error("cannot create the folder " + name, errno);
+  if (::mkdtemp(name.data()) == nullptr)
+    return system_error("cannot create the folder " + name, errno);
   return TemporaryFolder(name);
 }
 

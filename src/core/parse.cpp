@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t max_range_values = 100'000;
 
-Error bad_argument(std::string message) { return Error{Errc::invalid_argument, std::move(message), {}}; }
+Error bad_argument(std::string message) {
+  return Error{Errc::invalid_argument, std::move(message), {}};
+}
 
 template <class Integer>
 Result<Integer> parse_integer(std::string_view text) {
@@ -33,11 +35,14 @@ Result<void> append_range(std::string_view part, std::size_t dots, std::vector<d
   const auto first = parse_double(part.substr(0, dots));
   const auto last = parse_double(part.substr(dots + 2, colon - dots - 2));
   const auto step = parse_double(part.substr(colon + 1));
-  if (!first || !last || !step) return bad_argument(fmt::format("the range '{}' is not A..B:STEP in numbers", part));
+  if (!first || !last || !step)
+    return bad_argument(fmt::format("the range '{}' is not A..B:STEP in numbers", part));
   const double count = std::floor((*last - *first) / *step + 1e-9);
-  if (*step == 0 || count < 0) return bad_argument(fmt::format("the range '{}' never reaches its end", part));
+  if (*step == 0 || count < 0)
+    return bad_argument(fmt::format("the range '{}' never reaches its end", part));
   if (count >= static_cast<double>(max_range_values)) {
-    return bad_argument(fmt::format("the range '{}' has more than {} values", part, max_range_values));
+    return bad_argument(
+        fmt::format("the range '{}' has more than {} values", part, max_range_values));
   }
   for (std::size_t i = 0; i <= static_cast<std::size_t>(count); ++i) {
     // Rounded to 12 digits, so that 0.1..0.3:0.1 yields 0.3 and not 0.30000000000000004.
@@ -81,8 +86,12 @@ Result<double> parse_double(std::string_view text) {
   return value;
 }
 
-Result<std::int64_t> parse_int(std::string_view text) { return parse_integer<std::int64_t>(text); }
-Result<std::uint64_t> parse_uint(std::string_view text) { return parse_integer<std::uint64_t>(text); }
+Result<std::int64_t> parse_int(std::string_view text) {
+  return parse_integer<std::int64_t>(text);
+}
+Result<std::uint64_t> parse_uint(std::string_view text) {
+  return parse_integer<std::uint64_t>(text);
+}
 
 Result<Seconds> parse_duration(std::string_view text) {
   struct Unit {
@@ -90,8 +99,9 @@ Result<Seconds> parse_duration(std::string_view text) {
     double seconds;
   };
   // Longest suffix first, so that "ms" is not read as "s".
-  constexpr std::array units{Unit{"min", 60.0}, Unit{"ms", 1e-3}, Unit{"us", 1e-6}, Unit{"ns", 1e-9},
-                             Unit{"s", 1.0},    Unit{"m", 60.0},  Unit{"h", 3600.0}};
+  constexpr std::array units{Unit{"min", 60.0}, Unit{"ms", 1e-3}, Unit{"us", 1e-6},
+                             Unit{"ns", 1e-9},  Unit{"s", 1.0},   Unit{"m", 60.0},
+                             Unit{"h", 3600.0}};
   std::string_view number = trim(text);
   double scale = 1.0;
   for (const Unit& unit : units) {
@@ -103,7 +113,8 @@ Result<Seconds> parse_duration(std::string_view text) {
   }
   const auto value = parse_double(number);
   if (!value || *value < 0) {
-    return bad_argument(fmt::format("'{}' is not a duration; write 100ms, 2s, 5min or a number of seconds", text));
+    return bad_argument(
+        fmt::format("'{}' is not a duration; write 100ms, 2s, 5min or a number of seconds", text));
   }
   return Seconds(*value * scale);
 }
@@ -134,10 +145,12 @@ Result<std::vector<double>> parse_numbers(std::string_view text) {
 Result<std::vector<std::string>> parse_values(std::string_view text) {
   std::vector<std::string> out;
   for (const std::string_view part : split(text, ',')) {
-    if (const std::size_t dots = part.find(".."); dots != std::string_view::npos && part.find(':') != part.npos) {
+    if (const std::size_t dots = part.find("..");
+        dots != std::string_view::npos && part.find(':') != part.npos) {
       std::vector<double> numbers;
       if (auto appended = append_range(part, dots, numbers); !appended) return appended.error();
-      for (const double number : numbers) out.push_back(shortest(number));
+      for (const double number : numbers)
+        out.push_back(shortest(number));
       continue;
     }
     const std::string_view value = trim(part);

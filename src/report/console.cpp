@@ -1,14 +1,14 @@
 #include "ergo/report/console.hpp"
 
+#include "ergo/report/format.hpp"
+#include "report/text_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 #include <map>
 #include <set>
-
-#include "ergo/report/format.hpp"
-#include "report/text_table.hpp"
 
 namespace ergo::report {
 namespace {
@@ -31,12 +31,15 @@ class Style {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  for (const std::string& word : words)
+    line += (line.empty() ? "" : " ") + word;
   return line;
 }
 
 std::string provenance_note(const ChannelEnergy& e) {
-  return e.provenance == Provenance::measured ? e.source : fmt::format("{} ({})", e.source, name_of(e.provenance));
+  return e.provenance == Provenance::measured
+             ? e.source
+             : fmt::format("{} ({})", e.source, name_of(e.provenance));
 }
 
 void add_channel_row(TextTable& table, const ChannelEnergy& e) {
@@ -45,18 +48,20 @@ void add_channel_row(TextTable& table, const ChannelEnergy& e) {
              provenance_note(e) + (e.in_total ? "" : ", overlaps others")});
 }
 
-void add_total_rows(TextTable& table, const EnergyTotal& total, const std::vector<ChannelEnergy>& channels,
-                    Seconds duration) {
-  const auto counted =
-      std::count_if(channels.begin(), channels.end(), [](const ChannelEnergy& e) { return e.in_total; });
+void add_total_rows(TextTable& table, const EnergyTotal& total,
+                    const std::vector<ChannelEnergy>& channels, Seconds duration) {
+  const auto counted = std::count_if(channels.begin(), channels.end(),
+                                     [](const ChannelEnergy& e) { return e.in_total; });
   if (counted < 2) return;
   if (total.measured) {
     table.row({"total", format_energy(*total.measured), format_range(total.low, total.high),
-               format_uncertainty(*total.measured, total.low, total.high), format_power(*total.measured / duration),
+               format_uncertainty(*total.measured, total.low, total.high),
+               format_power(*total.measured / duration),
                fmt::format("sum of {} channels", name_of(provenance_of_total(channels)))});
   }
   if (total.estimated && total.measured) {
-    table.row({"", "+ " + format_energy(*total.estimated), "", "", "", "estimated, not added to the total"});
+    table.row({"", "+ " + format_energy(*total.estimated), "", "", "",
+               "estimated, not added to the total"});
   }
 }
 
@@ -64,15 +69,15 @@ void append_process_lines(std::string& out, const RunRecord& run) {
   for (const ChannelEnergy& e : run.energy) {
     if (!e.process && !e.net) continue;
     std::string line = fmt::format("  {}:", e.channel);
-    if (e.process) line += fmt::format(" {} by this program's processes", format_energy(*e.process));
+    if (e.process)
+      line += fmt::format(" {} by this program's processes", format_energy(*e.process));
     if (e.idle && e.net) {
-      line += fmt::format("{} {} above the idle machine's {}", e.process ? ";" : "", format_energy(*e.net),
-                          format_energy(*e.idle));
+      line += fmt::format("{} {} above the idle machine's {}", e.process ? ";" : "",
+                          format_energy(*e.net), format_energy(*e.idle));
     }
     out += line + "\n";
   }
 }
-
 
 std::optional<Joules> energy_of(const WindowRecord& w) {
   if (w.total.measured) return w.total.measured;
@@ -82,15 +87,21 @@ std::optional<Joules> energy_of(const WindowRecord& w) {
 void append_windows(std::string& out, const RunRecord& run, const Style& style) {
   if (run.windows.empty()) return;
   std::map<std::string, std::size_t> sizes;
-  for (const WindowRecord& w : run.windows) ++sizes[w.name];
-  TextTable table({{"window"}, {"start", true}, {"time", true}, {"energy", true}, {"items", true}, {"per item", true}});
+  for (const WindowRecord& w : run.windows)
+    ++sizes[w.name];
+  TextTable table({{"window"},
+                   {"start", true},
+                   {"time", true},
+                   {"energy", true},
+                   {"items", true},
+                   {"per item", true}});
   std::map<std::string, std::size_t> shown;
   for (const WindowRecord& w : run.windows) {
     if (++shown[w.name] > most_window_lines) continue;
     const auto energy = energy_of(w);
     const bool per_item = energy && w.count && *w.count > 0;
-    table.row({sizes[w.name] > 1 ? fmt::format("{} {}", w.name, w.index) : w.name, format_duration(w.start),
-               format_duration(w.duration),
+    table.row({sizes[w.name] > 1 ? fmt::format("{} {}", w.name, w.index) : w.name,
+               format_duration(w.start), format_duration(w.duration),
                energy ? format_energy(*energy) + (w.total.measured ? "" : " est.") : "not measured",
                w.count ? format_count(static_cast<double>(*w.count)) : "",
                per_item ? format_energy(*energy / static_cast<double>(*w.count)) : ""});
@@ -98,7 +109,8 @@ void append_windows(std::string& out, const RunRecord& run, const Style& style) 
   out += "\n" + table.text(2, [&](const std::string& head) { return style.faint(head); });
   for (const auto& [name, size] : sizes) {
     if (size > most_window_lines) {
-      out += fmt::format("  … and {} more windows '{}'; all are in --json and --csv\n", size - most_window_lines, name);
+      out += fmt::format("  … and {} more windows '{}'; all are in --json and --csv\n",
+                         size - most_window_lines, name);
     }
   }
 }
@@ -115,7 +127,8 @@ void append_items(std::string& out, const RunRecord& run) {
     if (provenance_of_total(items.energy) == Provenance::simulated) out += " simulated";
   }
   if (items.total.estimated) {
-    out += fmt::format(", {}{} estimated", items.total.measured ? "and " : "", format_energy(*items.total.estimated / n));
+    out += fmt::format(", {}{} estimated", items.total.measured ? "and " : "",
+                       format_energy(*items.total.estimated / n));
   }
   out += "\n";
 }
@@ -130,12 +143,14 @@ void append_latency(std::string& out, const RunRecord& run) {
 void append_metrics(std::string& out, const RunRecord& run) {
   std::vector<std::string> parts;
   for (const GaugeSummary& m : run.metrics) {
-    if (m.unit == "%") parts.push_back(fmt::format("{} {:.0f} % (max {:.0f} %)", m.name, m.mean, m.max));
+    if (m.unit == "%")
+      parts.push_back(fmt::format("{} {:.0f} % (max {:.0f} %)", m.name, m.mean, m.max));
     if (m.unit == "B") parts.push_back(fmt::format("{} {:.0f} MB", m.name, m.max / 1e6));
   }
   if (parts.empty()) return;
   out += "  ";
-  for (std::size_t i = 0; i < parts.size(); ++i) out += (i == 0 ? "" : (i % 3 == 0 ? ",\n  " : ", ")) + parts[i];
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    out += (i == 0 ? "" : (i % 3 == 0 ? ",\n  " : ", ")) + parts[i];
   out += "\n";
 }
 
@@ -145,21 +160,27 @@ void append_budget(std::string& out, const RunRecord& run) {
     out += fmt::format("    {} from {}:\n", e.channel, e.source);
     for (const BudgetPart& part : e.budget) {
       const double share = e.joules.value() > 0 ? part.half_width / e.joules * 100 : 0;
-      out += fmt::format("      {:<22} ±{} ({:.2f} %)\n", part.name, format_energy(part.half_width), share);
+      out += fmt::format("      {:<22} ±{} ({:.2f} %)\n", part.name, format_energy(part.half_width),
+                         share);
     }
     for (const Alternative& other : e.alternatives) {
       const double apart = e.joules.value() > 0 ? (other.joules - e.joules) / e.joules * 100 : 0;
-      out += fmt::format("      {} says {} ({:+.2f} %)\n", other.source, format_energy(other.joules), apart);
+      out += fmt::format("      {} says {} ({:+.2f} %)\n", other.source,
+                         format_energy(other.joules), apart);
     }
   }
 }
 
-void append_run(std::string& out, const RunRecord& run, const ConsoleOptions& options, const Style& style) {
-  TextTable table({{"channel"}, {"energy", true}, {"95 % interval"}, {"", true}, {"power", true}, {"source"}});
-  for (const ChannelEnergy& e : run.energy) add_channel_row(table, e);
+void append_run(std::string& out, const RunRecord& run, const ConsoleOptions& options,
+                const Style& style) {
+  TextTable table(
+      {{"channel"}, {"energy", true}, {"95 % interval"}, {"", true}, {"power", true}, {"source"}});
+  for (const ChannelEnergy& e : run.energy)
+    add_channel_row(table, e);
   add_total_rows(table, run.total, run.energy, run.duration);
   if (run.energy.empty()) {
-    out += "  " + style.warn("no energy was measured") + "; `ergo sensors` says why and how to change it\n";
+    out += "  " + style.warn("no energy was measured") +
+           "; `ergo sensors` says why and how to change it\n";
   } else {
     out += table.text(2, [&](const std::string& head) { return style.faint(head); });
   }
@@ -180,13 +201,15 @@ void append_run(std::string& out, const RunRecord& run, const ConsoleOptions& op
 
 void append_summary(std::string& out, const ExperimentRecord& record, const Style& style) {
   const SummaryRecord& s = record.summary;
-  out += fmt::format("\n{}: {} runs, medians with 95 % intervals\n", style.bold("summary"), s.repeats);
+  out +=
+      fmt::format("\n{}: {} runs, medians with 95 % intervals\n", style.bold("summary"), s.repeats);
   TextTable table({{""}, {"median", true}, {"95 % interval"}});
   table.row({"time", format_duration(Seconds(s.duration_s.value)),
              fmt::format("{} … {}", format_duration(Seconds(s.duration_s.low)),
                          format_duration(Seconds(s.duration_s.high)))});
   for (const auto& [channel, e] : s.energy_j) {
-    table.row({channel, format_energy(Joules(e.value)), format_range(Joules(e.low), Joules(e.high))});
+    table.row(
+        {channel, format_energy(Joules(e.value)), format_range(Joules(e.low), Joules(e.high))});
   }
   out += table.text(2, [&](const std::string& head) { return style.faint(head); });
 }
@@ -195,14 +218,17 @@ void append_warnings(std::string& out, const ExperimentRecord& record, const Sty
   std::set<std::string> said;
   for (const RunRecord& run : record.runs) {
     for (const std::string& warning : run.warnings) {
-      if (said.insert(warning).second) out += fmt::format("  {} {}\n", style.warn("note:"), warning);
+      if (said.insert(warning).second)
+        out += fmt::format("  {} {}\n", style.warn("note:"), warning);
     }
   }
 }
 
-void append_own_cost(std::string& out, const RunRecord& run, const ConsoleOptions& options, const Style& style) {
+void append_own_cost(std::string& out, const RunRecord& run, const ConsoleOptions& options,
+                     const Style& style) {
   const double share = run.duration.value() > 0 ? run.self_cpu / run.duration * 100 : 0;
-  out += style.faint(fmt::format("  {} samples, one set each {}, {} gaps; ergo itself used {} of CPU time ({:.2f} % of a core)",
+  out += style.faint(fmt::format("  {} samples, one set each {}, {} gaps; ergo itself used {} of "
+                                 "CPU time ({:.2f} % of a core)",
                                  run.samples, format_duration(options.period), run.gaps,
                                  format_duration(run.self_cpu), share)) +
          "\n";
@@ -212,10 +238,12 @@ void append_own_cost(std::string& out, const RunRecord& run, const ConsoleOption
 
 std::string console_report(const ExperimentRecord& record, const ConsoleOptions& options) {
   const Style style(options.color);
-  std::string out = "\n" + style.bold(record.name.empty() ? joined(record.command) : record.name) + "\n";
+  std::string out =
+      "\n" + style.bold(record.name.empty() ? joined(record.command) : record.name) + "\n";
   for (const RunRecord& run : record.runs) {
     if (record.runs.size() > 1) {
-      out += fmt::format("\n{} {}{}\n", style.bold("run"), run.index, run.warmup ? " (warm-up, not counted)" : "");
+      out += fmt::format("\n{} {}{}\n", style.bold("run"), run.index,
+                         run.warmup ? " (warm-up, not counted)" : "");
     } else {
       out += "\n";
     }

@@ -14,20 +14,22 @@ struct Scale {
   std::string_view unit;
 };
 
-constexpr std::array energy_scales{Scale{1e9, "GJ"}, Scale{1e6, "MJ"}, Scale{1e3, "kJ"},
+constexpr std::array energy_scales{Scale{1e9, "GJ"}, Scale{1e6, "MJ"},  Scale{1e3, "kJ"},
                                    Scale{1, "J"},    Scale{1e-3, "mJ"}, Scale{1e-6, "µJ"}};
 constexpr std::array power_scales{Scale{1e3, "kW"}, Scale{1, "W"}, Scale{1e-3, "mW"}};
-constexpr std::array time_scales{Scale{1, "s"}, Scale{1e-3, "ms"}, Scale{1e-6, "µs"}, Scale{1e-9, "ns"}};
+constexpr std::array time_scales{Scale{1, "s"}, Scale{1e-3, "ms"}, Scale{1e-6, "µs"},
+                                 Scale{1e-9, "ns"}};
 
 template <std::size_t N>
 const Scale& fitting(double value, const std::array<Scale, N>& scales) {
   const double size = std::abs(value);
   if (size == 0) {
-    return *std::find_if(scales.begin(), scales.end(), [](const Scale& s) { return s.factor == 1; });
+    return *std::find_if(scales.begin(), scales.end(),
+                         [](const Scale& s) { return s.factor == 1; });
   }
   // 0.9995 would print as "1000" of the next smaller unit.
-  const auto found =
-      std::find_if(scales.begin(), scales.end(), [&](const Scale& s) { return size >= s.factor * 0.9995; });
+  const auto found = std::find_if(scales.begin(), scales.end(),
+                                  [&](const Scale& s) { return size >= s.factor * 0.9995; });
   return found == scales.end() ? scales.back() : *found;
 }
 
@@ -46,14 +48,19 @@ std::string with_unit(double value, const std::array<Scale, N>& scales) {
 
 }  // namespace
 
-std::string format_energy(Joules energy) { return with_unit(energy.value(), energy_scales); }
-std::string format_power(Watts power) { return with_unit(power.value(), power_scales); }
+std::string format_energy(Joules energy) {
+  return with_unit(energy.value(), energy_scales);
+}
+std::string format_power(Watts power) {
+  return with_unit(power.value(), power_scales);
+}
 
 std::string format_duration(Seconds time) {
   const double s = time.value();
   if (s < 600) return with_unit(s, time_scales);
   const auto minutes = static_cast<long>(std::lround(s / 60));
-  if (minutes < 60) return fmt::format("{} min {:02} s", static_cast<long>(s) / 60, static_cast<long>(s) % 60);
+  if (minutes < 60)
+    return fmt::format("{} min {:02} s", static_cast<long>(s) / 60, static_cast<long>(s) % 60);
   return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
 }
 
@@ -65,8 +72,8 @@ std::string format_count(double count) {
 std::string format_range(Joules low, Joules high) {
   const double larger = std::max(std::abs(low.value()), std::abs(high.value()));
   const Scale& scale = fitting(larger, energy_scales);
-  return fmt::format("{} … {} {}", four_digits(low.value() / scale.factor), four_digits(high.value() / scale.factor),
-                     scale.unit);
+  return fmt::format("{} … {} {}", four_digits(low.value() / scale.factor),
+                     four_digits(high.value() / scale.factor), scale.unit);
 }
 
 std::string format_uncertainty(Joules value, Joules low, Joules high) {
@@ -83,20 +90,28 @@ std::string format_uncertainty(Joules value, Joules low, Joules high) {
 
 std::string_view name_of(Domain domain) {
   switch (domain) {
-    case Domain::gpu: return "gpu";
-    case Domain::cpu: return "cpu";
-    case Domain::dram: return "dram";
-    case Domain::node: return "node";
+    case Domain::gpu:
+      return "gpu";
+    case Domain::cpu:
+      return "cpu";
+    case Domain::dram:
+      return "dram";
+    case Domain::node:
+      return "node";
   }
   return "node";
 }
 
 std::string_view name_of(Provenance provenance) {
   switch (provenance) {
-    case Provenance::measured: return "measured";
-    case Provenance::derived: return "derived";
-    case Provenance::estimated: return "estimated";
-    case Provenance::simulated: return "simulated";
+    case Provenance::measured:
+      return "measured";
+    case Provenance::derived:
+      return "derived";
+    case Provenance::estimated:
+      return "estimated";
+    case Provenance::simulated:
+      return "simulated";
   }
   return "measured";
 }

@@ -1,8 +1,8 @@
 #include "ergo/report/json.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "ergo/report/format.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace ergo::report {
 namespace {
@@ -11,17 +11,14 @@ using Json = nlohmann::ordered_json;
 
 Json budget_json(const std::vector<BudgetPart>& budget) {
   Json parts = Json::array();
-  for (const BudgetPart& part : budget) parts.push_back({{"name", part.name}, {"half_width_j", part.half_width.value()}});
+  for (const BudgetPart& part : budget)
+    parts.push_back({{"name", part.name}, {"half_width_j", part.half_width.value()}});
   return parts;
 }
 
 Json channel_json(const ChannelEnergy& e) {
-  Json json{{"channel", e.channel},
-            {"domain", name_of(e.domain)},
-            {"device", e.device},
-            {"joules", e.joules.value()},
-            {"low_j", e.low.value()},
-            {"high_j", e.high.value()},
+  Json json{{"channel", e.channel},       {"domain", name_of(e.domain)}, {"device", e.device},
+            {"joules", e.joules.value()}, {"low_j", e.low.value()},      {"high_j", e.high.value()},
             {"mean_w", e.mean.value()}};
   if (e.max) json["max_w"] = e.max->value();
   json["provenance"] = name_of(e.provenance);
@@ -41,7 +38,8 @@ Json channel_json(const ChannelEnergy& e) {
 
 Json channels_json(const std::vector<ChannelEnergy>& channels) {
   Json json = Json::array();
-  for (const ChannelEnergy& e : channels) json.push_back(channel_json(e));
+  for (const ChannelEnergy& e : channels)
+    json.push_back(channel_json(e));
   return json;
 }
 
@@ -60,7 +58,10 @@ Json total_json(const EnergyTotal& total, const std::vector<ChannelEnergy>& chan
 Json windows_json(const std::vector<WindowRecord>& windows) {
   Json json = Json::array();
   for (const WindowRecord& w : windows) {
-    Json one{{"name", w.name}, {"index", w.index}, {"start_s", w.start.value()}, {"duration_s", w.duration.value()}};
+    Json one{{"name", w.name},
+             {"index", w.index},
+             {"start_s", w.start.value()},
+             {"duration_s", w.duration.value()}};
     if (w.count) one["count"] = *w.count;
     if (w.pid != 0) one["pid"] = w.pid;
     one["energy"] = channels_json(w.energy);
@@ -84,7 +85,8 @@ Json run_object(const RunRecord& run) {
                          {"total", total_json(run.items->total, run.items->energy)}};
   }
   Json metrics = Json::object();
-  for (const GaugeSummary& m : run.metrics) metrics[m.name] = {{"mean", m.mean}, {"max", m.max}, {"unit", m.unit}};
+  for (const GaugeSummary& m : run.metrics)
+    metrics[m.name] = {{"mean", m.mean}, {"max", m.max}, {"unit", m.unit}};
   json["metrics"] = std::move(metrics);
   if (run.latency) {
     json["latency"] = {{"count", run.latency->count},
@@ -111,10 +113,13 @@ Json host_json(const HostRecord& host) {
     if (gpu.simulated) one["simulated"] = true;
     gpus.push_back(std::move(one));
   }
-  return Json{{"name", host.name}, {"cpu", host.cpu}, {"kernel", host.kernel}, {"gpus", std::move(gpus)}};
+  return Json{
+      {"name", host.name}, {"cpu", host.cpu}, {"kernel", host.kernel}, {"gpus", std::move(gpus)}};
 }
 
-Json estimate_json(const Estimate& e) { return Json{{"median", e.value}, {"low", e.low}, {"high", e.high}}; }
+Json estimate_json(const Estimate& e) {
+  return Json{{"median", e.value}, {"low", e.low}, {"high", e.high}};
+}
 
 }  // namespace
 
@@ -125,17 +130,20 @@ std::string run_json(const ExperimentRecord& record) {
   json["started"] = record.started;
   json["host"] = host_json(record.host);
   Json runs = Json::array();
-  for (const RunRecord& run : record.runs) runs.push_back(run_object(run));
+  for (const RunRecord& run : record.runs)
+    runs.push_back(run_object(run));
   json["runs"] = std::move(runs);
   Json summary{{"repeats", record.summary.repeats}};
   if (record.summary.repeats > 0) {
     summary["duration_s"] = estimate_json(record.summary.duration_s);
     Json energy = Json::object();
-    for (const auto& [channel, estimate] : record.summary.energy_j) energy[channel] = estimate_json(estimate);
+    for (const auto& [channel, estimate] : record.summary.energy_j)
+      energy[channel] = estimate_json(estimate);
     summary["energy_j"] = std::move(energy);
   }
   json["summary"] = std::move(summary);
-  // Program names and paths may hold bytes that are no UTF-8: they are replaced, the report is not lost.
+  // Program names and paths may hold bytes that are no UTF-8: they are replaced, the report is not
+  // lost.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -19,8 +19,10 @@ class TextTable {
   /// One cell per column.
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
-  /// Each line indented by `indent` and without trailing blanks; `style_head` paints the line of heads.
-  [[nodiscard]] std::string text(std::size_t indent, const std::function<std::string(const std::string&)>& style_head) const;
+  /// Each line indented by `indent` and without trailing blanks; `style_head` paints the line of
+  /// heads.
+  [[nodiscard]] std::string text(
+      std::size_t indent, const std::function<std::string(const std::string&)>& style_head) const;
 
  private:
   std::vector<Column> columns_;

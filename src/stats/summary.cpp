@@ -53,15 +53,20 @@ double acceleration(std::span<const double> values, Statistic statistic) {
 
 }  // namespace
 
-double median(std::span<const double> values) { return quantile(values, 0.5); }
+double median(std::span<const double> values) {
+  return quantile(values, 0.5);
+}
 
-double quantile(std::span<const double> values, double p) { return sorted_quantile(sorted(values), p); }
+double quantile(std::span<const double> values, double p) {
+  return sorted_quantile(sorted(values), p);
+}
 
 double median_absolute_deviation(std::span<const double> values) {
   const double centre = median(values);
   std::vector<double> deviations;
   deviations.reserve(values.size());
-  for (const double v : values) deviations.push_back(std::abs(v - centre));
+  for (const double v : values)
+    deviations.push_back(std::abs(v - centre));
   return median(deviations);
 }
 
@@ -74,7 +79,8 @@ double standard_deviation(std::span<const double> values) {
   if (values.size() < 2) return 0.0;
   const double centre = mean(values);
   double squares = 0;
-  for (const double v : values) squares += (v - centre) * (v - centre);
+  for (const double v : values)
+    squares += (v - centre) * (v - centre);
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
@@ -82,12 +88,14 @@ Estimate median_interval(std::span<const double> values, const IntervalOptions& 
   const double centre = median(values);
   if (values.size() < 2) return {centre, centre, centre};
   if (values.size() >= smallest_bootstrap) return bca_interval(values, median, options);
-  const double half = t_95[values.size() - 2] * standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
+  const double half = t_95[values.size() - 2] * standard_deviation(values) /
+                      std::sqrt(static_cast<double>(values.size()));
   const double middle = mean(values);
   return {centre, std::min(middle - half, centre), std::max(middle + half, centre)};
 }
 
-Estimate bca_interval(std::span<const double> values, Statistic statistic, const IntervalOptions& options) {
+Estimate bca_interval(std::span<const double> values, Statistic statistic,
+                      const IntervalOptions& options) {
   const double observed = statistic(values);
   if (values.size() < 2) return {observed, observed, observed};
   std::mt19937_64 random(options.seed);
@@ -97,9 +105,11 @@ Estimate bca_interval(std::span<const double> values, Statistic statistic, const
   replicates.reserve(static_cast<std::size_t>(options.resamples));
   double below = 0;
   for (int i = 0; i < options.resamples; ++i) {
-    for (double& v : resample) v = values[pick(random)];
+    for (double& v : resample)
+      v = values[pick(random)];
     replicates.push_back(statistic(resample));
-    // Ties count half: with few distinct values (a median's case) the bias would be overstated otherwise.
+    // Ties count half: with few distinct values (a median's case) the bias would be overstated
+    // otherwise.
     below += replicates.back() < observed ? 1.0 : (replicates.back() == observed ? 0.5 : 0.0);
   }
   std::sort(replicates.begin(), replicates.end());
@@ -114,16 +124,19 @@ Estimate bca_interval(std::span<const double> values, Statistic statistic, const
   return {observed, std::min(bound(tail), observed), std::max(bound(1.0 - tail), observed)};
 }
 
-double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
+double normal_cdf(double z) {
+  return 0.5 * std::erfc(-z / std::numbers::sqrt2);
+}
 
 double normal_quantile(double p) {
   constexpr std::array a{-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                          1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
-  constexpr std::array b{-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01,
-                         -1.328068155288572e+01};
+  constexpr std::array b{-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
+                         6.680131188771972e+01, -1.328068155288572e+01};
   constexpr std::array c{-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
                          -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
-  constexpr std::array d{7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00};
+  constexpr std::array d{7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                         3.754408661907416e+00};
   constexpr double low = 0.02425;
   const auto tail = [&](double q) {
     return (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /

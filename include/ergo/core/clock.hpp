@@ -1,6 +1,9 @@
 #pragma once
-// Time. Every stamp in the project is a CLOCK_MONOTONIC instant; wall time is attached only where people read it.
-// Clocks are injected, so that a test moves time by hand (ManualClock) and never waits.
+// Time. Every stamp in the project is a CLOCK_MONOTONIC instant; wall time is attached only where
+// people read it. Clocks are injected, so that a test moves time by hand (ManualClock) and never
+// waits.
+
+#include "ergo/core/units.hpp"
 
 #include <atomic>
 #include <compare>
@@ -10,8 +13,6 @@
 #include <stop_token>
 #include <string>
 
-#include "ergo/core/units.hpp"
-
 namespace ergo {
 
 /// A point on CLOCK_MONOTONIC, in nanoseconds.
@@ -20,11 +21,15 @@ struct Instant {
   auto operator<=>(const Instant&) const = default;
 };
 
-constexpr Seconds operator-(Instant a, Instant b) { return Seconds(static_cast<double>(a.ns - b.ns) * 1e-9); }
+constexpr Seconds operator-(Instant a, Instant b) {
+  return Seconds(static_cast<double>(a.ns - b.ns) * 1e-9);
+}
 constexpr Instant operator+(Instant a, Seconds d) {
   return Instant{a.ns + static_cast<std::int64_t>(d.value() * 1e9 + (d.value() < 0 ? -0.5 : 0.5))};
 }
-constexpr Instant operator-(Instant a, Seconds d) { return a + -d; }
+constexpr Instant operator-(Instant a, Seconds d) {
+  return a + -d;
+}
 
 /// Source of instants. Implementations are safe to use from several threads.
 class Clock {
@@ -42,7 +47,8 @@ class SystemClock final : public Clock {
   bool sleep_until(Instant t, std::stop_token stop) override;
 };
 
-/// A clock that only moves when told to. Sleepers wake when `advance` or `set` passes their instant.
+/// A clock that only moves when told to. Sleepers wake when `advance` or `set` passes their
+/// instant.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(Instant start = {}) : now_ns_(start.ns) {}
@@ -65,7 +71,9 @@ struct WallAnchor {
   static WallAnchor now();
   [[nodiscard]] std::int64_t unix_ns_at(Instant t) const { return unix_ns + (t.ns - monotonic.ns); }
   /// The instant of a wall-clock time (used for driver stamps in microseconds since 1970).
-  [[nodiscard]] Instant instant_of_unix_ns(std::int64_t ns) const { return Instant{monotonic.ns + (ns - unix_ns)}; }
+  [[nodiscard]] Instant instant_of_unix_ns(std::int64_t ns) const {
+    return Instant{monotonic.ns + (ns - unix_ns)};
+  }
   /// "2026-11-21T10:00:00.123Z".
   [[nodiscard]] std::string iso(Instant t) const;
 };

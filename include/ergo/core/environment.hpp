@@ -1,6 +1,6 @@
 #pragma once
-// The seams to the outside world (docs/ARCHITECTURE.md): where /sys and /proc are, which NVML library to load.
-// Read from the process environment once, in main, and passed down.
+// The seams to the outside world (docs/ARCHITECTURE.md): where /sys and /proc are, which NVML
+// library to load. Read from the process environment once, in main, and passed down.
 
 #include <filesystem>
 #include <optional>
@@ -10,14 +10,16 @@ namespace ergo {
 
 struct Environment {
   std::filesystem::path sysfs = "/sys";
-  /// ERGO_SYSFS is set: `sysfs` is a stand-in, so backends that bypass it (perf, MSR) must stay off.
+  /// ERGO_SYSFS is set: `sysfs` is a stand-in, so backends that bypass it (perf, MSR) must stay
+  /// off.
   bool sysfs_replaced = false;
   std::filesystem::path procfs = "/proc";
   /// ERGO_NVML: the library to load in place of libnvidia-ml.so.1.
   std::optional<std::string> nvml_library;
   /// CUDA_VISIBLE_DEVICES as it stands; absent when unset.
   std::optional<std::string> cuda_visible_devices;
-  /// ERGO_STATE_DIR, or its default: /run/ergo as root, else $XDG_RUNTIME_DIR/ergo, else /tmp/ergo-<uid>.
+  /// ERGO_STATE_DIR, or its default: /run/ergo as root, else $XDG_RUNTIME_DIR/ergo, else
+  /// /tmp/ergo-<uid>.
   std::filesystem::path state_dir;
 
   static Environment from_process();

@@ -1,13 +1,13 @@
 #pragma once
 // Files and file descriptors.
 
+#include "ergo/core/result.hpp"
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "ergo/core/result.hpp"
 
 namespace ergo {
 
@@ -31,10 +31,13 @@ class Fd {
   int fd_ = -1;
 };
 
-/// The whole file as text. Errors: not_found, permission, io; `io` also when it is longer than `limit` bytes.
-Result<std::string> read_text(const std::filesystem::path& path, std::size_t limit = std::size_t{64} << 20);
+/// The whole file as text. Errors: not_found, permission, io; `io` also when it is longer than
+/// `limit` bytes.
+Result<std::string> read_text(const std::filesystem::path& path,
+                              std::size_t limit = std::size_t{64} << 20);
 
-/// Replaces `path` with `text` so that a reader, or a crash, sees the old or the new content and nothing between.
+/// Replaces `path` with `text` so that a reader, or a crash, sees the old or the new content and
+/// nothing between.
 Result<void> write_text_atomically(const std::filesystem::path& path, std::string_view text);
 
 /// Writes all bytes, going on after short writes and EINTR.

@@ -1,13 +1,13 @@
 #pragma once
 // Text to numbers, for flags and for the small files that kernels write. All functions are pure.
 
+#include "ergo/core/result.hpp"
+#include "ergo/core/units.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "ergo/core/result.hpp"
-#include "ergo/core/units.hpp"
 
 namespace ergo {
 
@@ -23,7 +23,8 @@ Result<Seconds> parse_duration(std::string_view text);
 /// "10%" or "0.1" -> 0.1.
 Result<double> parse_fraction(std::string_view text);
 
-/// "V1,V2,…" or "A..B:STEP" (both ends included when the step reaches them); parts may be mixed: "8,32..64:32".
+/// "V1,V2,…" or "A..B:STEP" (both ends included when the step reaches them); parts may be mixed:
+/// "8,32..64:32".
 Result<std::vector<double>> parse_numbers(std::string_view text);
 
 /// As parse_numbers, but parts that are not ranges stay text ("relu,gelu").

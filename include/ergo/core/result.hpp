@@ -1,6 +1,6 @@
 #pragma once
-// Errors as values. Below apps/ a function that can fail in an expected way returns Result<T>; exceptions are for
-// programming errors and for running out of memory.
+// Errors as values. Below apps/ a function that can fail in an expected way returns Result<T>;
+// exceptions are for programming errors and for running out of memory.
 
 #include <cassert>
 #include <optional>

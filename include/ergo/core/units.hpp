@@ -1,12 +1,14 @@
 #pragma once
-// Units as types. A raw number becomes one of these once, beside the vendor call that returned it, so that
-// a millijoule can never be added to a joule. All values are double precision in SI base units.
+// Units as types. A raw number becomes one of these once, beside the vendor call that returned it,
+// so that a millijoule can never be added to a joule. All values are double precision in SI base
+// units.
 
 #include <compare>
 
 namespace ergo {
 
-/// A value with a dimension. `Dimension` is only a tag. Trivial, no invariant, any double is allowed.
+/// A value with a dimension. `Dimension` is only a tag. Trivial, no invariant, any double is
+/// allowed.
 template <class Dimension>
 class Quantity {
  public:
@@ -42,19 +44,41 @@ using Joules = Quantity<struct EnergyDimension>;
 using Watts = Quantity<struct PowerDimension>;
 using Seconds = Quantity<struct TimeDimension>;
 
-constexpr Joules operator*(Watts p, Seconds t) { return Joules(p.value() * t.value()); }
-constexpr Joules operator*(Seconds t, Watts p) { return p * t; }
-constexpr Watts operator/(Joules e, Seconds t) { return Watts(e.value() / t.value()); }
-constexpr Seconds operator/(Joules e, Watts p) { return Seconds(e.value() / p.value()); }
+constexpr Joules operator*(Watts p, Seconds t) {
+  return Joules(p.value() * t.value());
+}
+constexpr Joules operator*(Seconds t, Watts p) {
+  return p * t;
+}
+constexpr Watts operator/(Joules e, Seconds t) {
+  return Watts(e.value() / t.value());
+}
+constexpr Seconds operator/(Joules e, Watts p) {
+  return Seconds(e.value() / p.value());
+}
 
 namespace literals {
-constexpr Joules operator""_J(long double v) { return Joules(static_cast<double>(v)); }
-constexpr Joules operator""_J(unsigned long long v) { return Joules(static_cast<double>(v)); }
-constexpr Watts operator""_W(long double v) { return Watts(static_cast<double>(v)); }
-constexpr Watts operator""_W(unsigned long long v) { return Watts(static_cast<double>(v)); }
-constexpr Seconds operator""_s(long double v) { return Seconds(static_cast<double>(v)); }
-constexpr Seconds operator""_s(unsigned long long v) { return Seconds(static_cast<double>(v)); }
-constexpr Seconds operator""_ms(unsigned long long v) { return Seconds(static_cast<double>(v) * 1e-3); }
+constexpr Joules operator""_J(long double v) {
+  return Joules(static_cast<double>(v));
+}
+constexpr Joules operator""_J(unsigned long long v) {
+  return Joules(static_cast<double>(v));
+}
+constexpr Watts operator""_W(long double v) {
+  return Watts(static_cast<double>(v));
+}
+constexpr Watts operator""_W(unsigned long long v) {
+  return Watts(static_cast<double>(v));
+}
+constexpr Seconds operator""_s(long double v) {
+  return Seconds(static_cast<double>(v));
+}
+constexpr Seconds operator""_s(unsigned long long v) {
+  return Seconds(static_cast<double>(v));
+}
+constexpr Seconds operator""_ms(unsigned long long v) {
+  return Seconds(static_cast<double>(v) * 1e-3);
+}
 }  // namespace literals
 
 }  // namespace ergo

@@ -1,9 +1,10 @@
 #pragma once
-// ExperimentRecord -> the table that `ergo run` prints, in the manner of perf stat and hyperfine. Computes nothing.
-
-#include <string>
+// ExperimentRecord -> the table that `ergo run` prints, in the manner of perf stat and hyperfine.
+// Computes nothing.
 
 #include "ergo/store/records.hpp"
+
+#include <string>
 
 namespace ergo::report {
 

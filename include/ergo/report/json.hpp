@@ -1,9 +1,10 @@
 #pragma once
-// ExperimentRecord -> JSON, schema ergo.run/1 (docs/user/json.md). Keys may be added, never removed or changed.
-
-#include <string>
+// ExperimentRecord -> JSON, schema ergo.run/1 (docs/user/json.md). Keys may be added, never removed
+// or changed.
 
 #include "ergo/store/records.hpp"
+
+#include <string>
 
 namespace ergo::report {
 

@@ -29,7 +29,8 @@ TEST(Clock, SystemClockNeverRunsBackwards) {
 TEST(Clock, ASleeperOnTheManualClockWakesWhenItsInstantIsReached) {
   ManualClock clock;
   bool reached = false;
-  std::jthread sleeper([&](std::stop_token stop) { reached = clock.sleep_until(Instant{} + 1_s, stop); });
+  std::jthread sleeper(
+      [&](std::stop_token stop) { reached = clock.sleep_until(Instant{} + 1_s, stop); });
   clock.advance(2_s);
   sleeper.join();
   EXPECT_TRUE(reached);

@@ -17,7 +17,9 @@ TEST(ParseDuration, ReadsTheUnitsPeopleWrite) {
   EXPECT_DOUBLE_EQ(parse_duration("1h")->value(), 3600.0);
 }
 
-TEST(ParseDuration, ABareNumberIsSeconds) { EXPECT_DOUBLE_EQ(parse_duration("0.1")->value(), 0.1); }
+TEST(ParseDuration, ABareNumberIsSeconds) {
+  EXPECT_DOUBLE_EQ(parse_duration("0.1")->value(), 0.1);
+}
 
 TEST(ParseDuration, RefusesWhatIsNoDurationAndSaysHowToWriteOne) {
   for (const char* text : {"", "ms", "fast", "-1s", "1 0s", "nan", "inf", "1e999"}) {
@@ -37,7 +39,9 @@ TEST(ParseNumbers, ARangeThatMissesItsEndStopsBeforeIt) {
   EXPECT_THAT(*parse_numbers("112..400:112"), ElementsAre(112, 224, 336));
 }
 
-TEST(ParseNumbers, FractionalStepsDoNotDrift) { EXPECT_THAT(*parse_numbers("0.1..0.3:0.1"), ElementsAre(0.1, 0.2, 0.3)); }
+TEST(ParseNumbers, FractionalStepsDoNotDrift) {
+  EXPECT_THAT(*parse_numbers("0.1..0.3:0.1"), ElementsAre(0.1, 0.2, 0.3));
+}
 
 TEST(ParseNumbers, ADescendingRangeNeedsANegativeStep) {
   EXPECT_THAT(*parse_numbers("300..200:-50"), ElementsAre(300, 250, 200));

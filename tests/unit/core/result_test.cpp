@@ -17,7 +17,8 @@ TEST(Result, HoldsAValueOrAnError) {
 }
 
 TEST(Result, AnErrorShowsItsRemedy) {
-  EXPECT_EQ((Error{Errc::permission, "cannot read x", "sudo chmod a+r x"}).text(), "cannot read x (sudo chmod a+r x)");
+  EXPECT_EQ((Error{Errc::permission, "cannot read x", "sudo chmod a+r x"}).text(),
+            "cannot read x (sudo chmod a+r x)");
 }
 
 TEST(Result, SystemErrorsKeepTheirKind) {

@@ -21,7 +21,9 @@ TEST(Summary, QuantilesAreThoseOfNumPy) {
   EXPECT_DOUBLE_EQ(quantile(v, 0.95), 7.95);
 }
 
-TEST(Summary, NoValuesHaveNoMedian) { EXPECT_TRUE(std::isnan(median({}))); }
+TEST(Summary, NoValuesHaveNoMedian) {
+  EXPECT_TRUE(std::isnan(median({})));
+}
 
 TEST(Summary, OneValueHasNoSpread) {
   const Estimate e = median_interval(std::vector<double>{12.3});
@@ -51,8 +53,10 @@ TEST_P(Coverage, TheIntervalHoldsTheTrueMedianAsOftenAsItClaims) {
   constexpr int trials = 1000;
   for (int trial = 0; trial < trials; ++trial) {
     std::vector<double> v(GetParam());
-    for (double& x : v) x = normal(random);
-    const Estimate e = median_interval(v, {.resamples = 500, .seed = static_cast<std::uint64_t>(trial)});
+    for (double& x : v)
+      x = normal(random);
+    const Estimate e =
+        median_interval(v, {.resamples = 500, .seed = static_cast<std::uint64_t>(trial)});
     held += e.low <= 100 && 100 <= e.high ? 1 : 0;
   }
   EXPECT_GE(held, 915) << "of " << trials;
