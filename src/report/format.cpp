@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 namespace ergo::report {
 namespace {
@@ -36,7 +37,9 @@ const Scale& fitting(double value, const std::array<Scale, N>& scales) {
 /// Four significant digits without an exponent.
 std::string four_digits(double value) {
   if (value == 0) return "0";
-  const int before_point = static_cast<int>(std::floor(std::log10(std::abs(value)))) + 1;
+  // The exponent of the rounded value: 999.96 has four digits before its point once it is rounded.
+  const std::string rounded = fmt::format("{:.3e}", value);
+  const int before_point = std::atoi(rounded.c_str() + rounded.find('e') + 1) + 1;
   return fmt::format("{:.{}f}", value, std::clamp(4 - before_point, 0, 6));
 }
 

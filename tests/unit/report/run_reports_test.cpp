@@ -1,13 +1,12 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-
 #include "ergo/report/console.hpp"
 #include "ergo/report/format.hpp"
 #include "ergo/report/json.hpp"
 #include "golden.hpp"
 #include "unit/report/sample_record.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace ergo {
 namespace {
@@ -20,7 +19,8 @@ TEST(RunReports, TheJsonOfARunIsAsApproved) {
 }
 
 TEST(RunReports, TheConsoleTableOfARunIsAsApproved) {
-  testing::expect_golden("run_console.txt", report::console_report(testing::sample_record(), {.explain = true}));
+  testing::expect_golden("run_console.txt",
+                         report::console_report(testing::sample_record(), {.explain = true}));
 }
 
 TEST(RunReports, TheConsoleTableOfRepeatsIsAsApproved) {
@@ -67,7 +67,8 @@ TEST(RunReports, ANameThatIsNoUtf8DoesNotLoseTheReport) {
 
 TEST(RunReports, ColoursAreOnlyThereWhenAskedFor) {
   EXPECT_THAT(report::console_report(testing::sample_record()), Not(HasSubstr("\x1b[")));
-  EXPECT_THAT(report::console_report(testing::sample_record(), {.color = true}), HasSubstr("\x1b["));
+  EXPECT_THAT(report::console_report(testing::sample_record(), {.color = true}),
+              HasSubstr("\x1b["));
 }
 
 TEST(Format, ValuesGetAUnitThatFits) {

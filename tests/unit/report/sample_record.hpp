@@ -18,7 +18,8 @@ inline ChannelEnergy gpu_energy(double joules, double seconds) {
   e.mean = Watts(joules / seconds);
   e.max = Watts(240);
   e.alternatives = {{"nvml.power_instant", Joules(joules * 0.99)}};
-  e.budget = {{"gain", Joules(joules * 0.029), "nvml board sensor"}, {"window edges", Joules(joules * 0.007), ""}};
+  e.budget = {{"gain", Joules(joules * 0.029), "nvml board sensor"},
+              {"window edges", Joules(joules * 0.007), ""}};
   return e;
 }
 
@@ -59,7 +60,8 @@ inline RunRecord sample_run() {
     w.total = {Joules(210), Joules(203.7), Joules(216.3), std::nullopt};
     run.windows.push_back(w);
   }
-  run.items = ItemsRecord{"epoch", 938, Seconds(6.2), {Joules(420), Joules(407.4), Joules(432.6), std::nullopt}, {}};
+  run.items = ItemsRecord{
+      "epoch", 938, Seconds(6.2), {Joules(420), Joules(407.4), Joules(432.6), std::nullopt}, {}};
   run.metrics = {{"gpu0.sm_utilization", "%", 91, 99}, {"process.memory_pss", "B", 1.2e9, 1.5e9}};
   run.latency = LatencySummary{4000, Seconds(0.0011), Seconds(0.0013), Seconds(0.0019)};
   run.samples = 124;
@@ -75,7 +77,8 @@ inline ExperimentRecord sample_record() {
   record.started = "2026-11-21T10:00:00.123Z";
   record.host = {"node1", "AMD EPYC", "Linux 6.1.0", {{0, "GPU-1", "Tesla V100", 300.0, false}}};
   record.runs = {sample_run()};
-  record.summary = {1, {12.345, 12.345, 12.345}, {{"gpu0", {812.4, 788.0, 836.8}}, {"cpu0", {103, 51.5, 206}}}};
+  record.summary = {
+      1, {12.345, 12.345, 12.345}, {{"gpu0", {812.4, 788.0, 836.8}}, {"cpu0", {103, 51.5, 206}}}};
   return record;
 }
 
