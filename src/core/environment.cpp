@@ -36,6 +36,7 @@ Environment Environment::from_process() {
   }
   environment.nvml_library = non_empty("ERGO_NVML");
   environment.cuda_visible_devices = variable("CUDA_VISIBLE_DEVICES");
+  environment.cuda_device_order = variable("CUDA_DEVICE_ORDER");
   environment.state_dir = non_empty("ERGO_STATE_DIR").value_or(default_state_dir());
   return environment;
 }

@@ -21,6 +21,8 @@ struct Environment {
   /// ERGO_STATE_DIR, or its default: /run/ergo as root, else $XDG_RUNTIME_DIR/ergo, else
   /// /tmp/ergo-<uid>.
   std::filesystem::path state_dir;
+  /// CUDA_DEVICE_ORDER; absent when unset (CUDA then numbers GPUs from the fastest on).
+  std::optional<std::string> cuda_device_order;
 
   static Environment from_process();
 };
