@@ -1,17 +1,17 @@
 #pragma once
 // The one thread that reads sensors.
 
+#include "ergo/core/clock.hpp"
+#include "ergo/core/result.hpp"
+#include "ergo/sampling/timeline.hpp"
+#include "ergo/sensors/sensor.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "ergo/core/clock.hpp"
-#include "ergo/core/result.hpp"
-#include "ergo/sampling/timeline.hpp"
-#include "ergo/sensors/sensor.hpp"
 
 namespace ergo {
 
@@ -23,9 +23,10 @@ struct SamplerOptions {
 struct SamplerStats {
   std::uint64_t ticks = 0;
   std::uint64_t samples = 0;
-  std::uint64_t late_ticks = 0;    ///< ticks that started more than half a period late
-  std::uint64_t missed_ticks = 0;  ///< ticks skipped altogether because an earlier one took too long
-  Seconds cpu{0.0};                ///< CPU time of the sampler's thread
+  std::uint64_t late_ticks = 0;  ///< ticks that started more than half a period late
+  std::uint64_t missed_ticks =
+      0;             ///< ticks skipped altogether because an earlier one took too long
+  Seconds cpu{0.0};  ///< CPU time of the sampler's thread
   struct PerSensor {
     std::string name;
     std::uint64_t reads = 0;
@@ -38,19 +39,24 @@ struct SamplerStats {
 };
 
 /// Reads the sensors once per period on a thread of its own and appends to a timeline.
-/// A sensor that answers `lost` is asked no more; any failure becomes a gap with its reason. Never throws from its thread.
+/// A sensor that answers `lost` is asked no more; any failure becomes a gap with its reason. Never
+/// throws from its thread.
 class Sampler {
  public:
-  /// Called on the sampler's thread after each tick with what was read (to store it). Must not block for long.
+  /// Called on the sampler's thread after each tick with what was read (to store it). Must not
+  /// block for long.
   using Observer = std::function<void(const Timeline&, SignalId, const Sample&)>;
 
-  /// `sensors`, `timeline` and `clock` must outlive the sampler. Declares the signals in `timeline`.
-  Sampler(std::vector<Sensor*> sensors, Timeline& timeline, Clock& clock, SamplerOptions options, Observer observer = {});
+  /// `sensors`, `timeline` and `clock` must outlive the sampler. Declares the signals in
+  /// `timeline`.
+  Sampler(std::vector<Sensor*> sensors, Timeline& timeline, Clock& clock, SamplerOptions options,
+          Observer observer = {});
   ~Sampler();  ///< stops
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
-  /// Takes a first reading before it returns, so that a window that begins afterwards is covered from its first instant.
+  /// Takes a first reading before it returns, so that a window that begins afterwards is covered
+  /// from its first instant.
   void start();
   /// Takes a last reading, then ends the thread. Idempotent.
   void stop();
@@ -58,7 +64,8 @@ class Sampler {
   void tick();
 
   [[nodiscard]] SamplerStats stats() const;
-  /// Notices of the sensors so far, each once ("gpu0: fell off the bus; no readings from 12.3 s on").
+  /// Notices of the sensors so far, each once ("gpu0: fell off the bus; no readings from 12.3 s
+  /// on").
   [[nodiscard]] std::vector<std::string> notices() const;
 
  private:
