@@ -1,0 +1,209 @@
+// The physical law corrected by a Gaussian process: what the law, given the same probes, got wrong
+// on training curves that it had not seen, as a function of the limit and of the headroom between
+// limit and power.
+
+#include "model/methods.hpp"
+#include "model/physical.hpp"
+#include "model/view.hpp"
+
+#include <Eigen/Dense>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace ergo {
+namespace {
+
+/// Hyperparameters. Lengths are in natural logarithms of limit or power; amplitudes are of
+/// logarithms.
+struct Kernel {
+  double limit_length = 0.25;
+  double headroom_length = 0.35;
+  double shared = 0.05;    ///< sd of the error that all curves share
+  double workload = 0.03;  ///< sd of the error that configurations of one workload share
+  double curve = 0.04;     ///< sd of a curve's own error
+  double curve_length = 0.5;
+  double noise = 0.02;
+};
+
+/// One residual of the law: where, whose, and how large.
+struct Residual {
+  double log_limit = 0.0;     ///< of limit / highest limit
+  double log_headroom = 0.0;  ///< of limit / power under the highest limit
+  const std::string* workload = nullptr;
+  const void* curve = nullptr;
+  double time = 0.0;
+  double power = 0.0;
+};
+
+double covariance(const Kernel& k, const Residual& a, const Residual& b) {
+  const double dl = (a.log_limit - b.log_limit) / k.limit_length;
+  const double dh = (a.log_headroom - b.log_headroom) / k.headroom_length;
+  const double near_limit = std::exp(-0.5 * dl * dl);
+  double value = k.shared * k.shared * near_limit * std::exp(-0.5 * dh * dh);
+  if (*a.workload == *b.workload) value += k.workload * k.workload * near_limit;
+  if (a.curve == b.curve) {
+    const double dc = (a.log_limit - b.log_limit) / k.curve_length;
+    value += k.curve * k.curve * std::exp(-0.5 * dc * dc);
+  }
+  return value;
+}
+
+/// At most `most` of `items`, evenly spread, first and last included.
+template <class T>
+std::vector<T> thinned(const std::vector<T>& items, std::size_t most) {
+  if (items.size() <= most) return items;
+  std::vector<T> kept;
+  for (std::size_t i = 0; i < most; ++i)
+    kept.push_back(items[i * (items.size() - 1) / (most - 1)]);
+  return kept;
+}
+
+class GaussianProcess : public Method {
+ public:
+  explicit GaussianProcess(std::shared_ptr<CurveFits> fits)
+      : fits_(std::move(fits)), law_(make_physical(fits_)) {}
+
+  std::string_view name() const override { return "gp"; }
+  void fit(const Training& train) override {
+    train_ = train;
+    law_->fit(train);
+    learned_.clear();
+  }
+
+  std::vector<Prediction> predict(const Target& target) override {
+    std::vector<Prediction> out = law_->predict(target);
+    const Learned& learned = learn(target);
+    std::vector<Residual> known = learned.residuals;
+    append_probe_residuals(target, known);
+    if (known.empty()) return out;
+    const auto n = static_cast<Eigen::Index>(known.size());
+    Eigen::MatrixXd k(n, n);
+    Eigen::MatrixXd y(n, 2);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      const Residual& a = known[static_cast<std::size_t>(i)];
+      for (Eigen::Index j = 0; j <= i; ++j)
+        k(i, j) = k(j, i) = covariance(kernel_, a, known[static_cast<std::size_t>(j)]);
+      k(i, i) += kernel_.noise * kernel_.noise;
+      y(i, 0) = a.time;
+      y(i, 1) = a.power;
+    }
+    const Eigen::LLT<Eigen::MatrixXd> llt(k);
+    const Eigen::MatrixXd alpha = llt.solve(y);
+    for (Prediction& p : out) {
+      const Residual at = place(target, p.limit_w);
+      Eigen::VectorXd cross(n);
+      for (Eigen::Index i = 0; i < n; ++i)
+        cross[i] = covariance(kernel_, at, known[static_cast<std::size_t>(i)]);
+      const double left = covariance(kernel_, at, at) - cross.dot(llt.solve(cross));
+      p.log_time += cross.dot(alpha.col(0));
+      p.log_power += cross.dot(alpha.col(1));
+      p.var_time = std::max(left, 0.0) + kernel_.noise * kernel_.noise;
+      p.var_power = p.var_time;
+      p.cov = 0;
+    }
+    return out;
+  }
+
+ private:
+  struct Learned {
+    std::vector<Residual> residuals;
+  };
+
+  static Residual place(const Target& target, double limit_w) {
+    const CurvePoint* base = base_of(target);
+    const double power = base != nullptr ? base->log_power : std::log(target.range.highest_w);
+    return {std::log(limit_w / target.range.highest_w),
+            std::log(limit_w) - power,
+            &target.probes.workload,
+            &target,
+            0,
+            0};
+  }
+
+  void append_probe_residuals(const Target& target, std::vector<Residual>& known) {
+    if (target.probes.points.empty()) return;
+    Target at_probes = target;
+    at_probes.limits.clear();
+    for (const CurvePoint& p : target.probes.points)
+      at_probes.limits.push_back(p.limit_w);
+    const auto predicted = law_->predict(at_probes);
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      Residual r = place(target, predicted[i].limit_w);
+      r.time = target.probes.points[i].log_time - predicted[i].log_time;
+      r.power = target.probes.points[i].log_power - predicted[i].log_power;
+      known.push_back(r);
+    }
+  }
+
+  /// The law's errors on every training curve, predicted from probes like the target's with its
+  /// workload left out.
+  const Learned& learn(const Target& target) {
+    std::vector<double> key{target.range.lowest_w, target.range.highest_w};
+    for (const CurvePoint& p : target.probes.points)
+      key.push_back(p.limit_w);
+    const auto [at, added] = learned_.try_emplace({target.probes.gpu, key});
+    if (!added) return at->second;
+    constexpr std::size_t most_curves = 48;
+    constexpr std::size_t most_limits = 10;
+    std::map<std::string, std::unique_ptr<Method>> laws;
+    for (const Neighbor& n : thinned(neighbors_of(train_, target), most_curves)) {
+      if (n.points.size() < 3) continue;
+      Target other = like(target, n);
+      auto& law = laws[n.curve->workload];
+      if (!law) {
+        Training rest;
+        std::copy_if(train_.begin(), train_.end(), std::back_inserter(rest),
+                     [&](const Curve* c) { return c->workload != n.curve->workload; });
+        law = make_physical(fits_);
+        law->fit(rest);
+      }
+      const auto points = thinned(n.points, most_limits);
+      for (const CurvePoint& p : points)
+        other.limits.push_back(p.limit_w);
+      const auto predicted = law->predict(other);
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        Residual r = place(other, points[i].limit_w);
+        r.workload = &n.curve->workload;
+        r.curve = n.curve;
+        r.time = points[i].log_time - predicted[i].log_time;
+        r.power = points[i].log_power - predicted[i].log_power;
+        at->second.residuals.push_back(r);
+      }
+    }
+    return at->second;
+  }
+
+  /// The neighbour as a target that was probed where the real target was.
+  static Target like(const Target& target, const Neighbor& n) {
+    Target other;
+    other.probes.gpu = target.probes.gpu;
+    other.probes.workload = n.curve->workload;
+    other.range = target.range;
+    for (const CurvePoint& probe : target.probes.points) {
+      const auto nearest =
+          std::min_element(n.points.begin(), n.points.end(), [&](const auto& a, const auto& b) {
+            return std::abs(a.limit_w - probe.limit_w) < std::abs(b.limit_w - probe.limit_w);
+          });
+      const bool again =
+          !other.probes.points.empty() && other.probes.points.back().limit_w == nearest->limit_w;
+      if (!again) other.probes.points.push_back(*nearest);
+    }
+    return other;
+  }
+
+  std::shared_ptr<CurveFits> fits_;
+  std::unique_ptr<Method> law_;
+  Training train_;
+  Kernel kernel_;
+  std::map<std::pair<std::string, std::vector<double>>, Learned> learned_;
+};
+
+}  // namespace
+
+std::unique_ptr<Method> make_gaussian_process(std::shared_ptr<CurveFits> fits) {
+  return std::make_unique<GaussianProcess>(std::move(fits));
+}
+
+}  // namespace ergo

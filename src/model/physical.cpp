@@ -1,0 +1,116 @@
+#include "model/physical.hpp"
+
+#include "model/methods.hpp"
+#include "model/view.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ergo {
+
+using physics::Belief;
+using physics::Fit;
+using physics::Matrix;
+using physics::Observation;
+using physics::Vector;
+
+namespace {
+
+std::vector<Observation> observations_of(const std::vector<CurvePoint>& points, double highest_w) {
+  std::vector<Observation> observations;
+  for (const CurvePoint& p : points) {
+    observations.push_back(
+        {p.limit_w / highest_w, {p.log_time, p.log_power - std::log(highest_w)}});
+  }
+  return observations;
+}
+
+class Physical : public Method {
+ public:
+  explicit Physical(std::shared_ptr<CurveFits> fits) : fits_(std::move(fits)) {}
+
+  std::string_view name() const override { return "physical"; }
+  void fit(const Training& train) override { train_ = train; }
+
+  std::vector<Prediction> predict(const Target& target) override {
+    const double highest = target.range.highest_w;
+    const Belief prior = learned_prior(target);
+    Fit found = physics::fit(prior, observations_of(target.probes.points, highest), {0.02, 0.02});
+    if (target.probes.points.empty()) found.parameters[physics::log_time_scale] = 0.0;
+    found.covariance(0, 0) = std::min(found.covariance(0, 0), 0.01);
+    std::vector<Prediction> out;
+    for (double limit : target.limits)
+      out.push_back(at(found, limit, highest));
+    return out;
+  }
+
+ private:
+  static Prediction at(const Fit& found, double limit_w, double highest_w) {
+    const auto value = physics::evaluate(found.parameters, limit_w / highest_w);
+    Eigen::Matrix<double, 2, physics::count> j;
+    for (int i = 0; i < physics::count; ++i) {
+      Vector moved = found.parameters;
+      moved[i] += 1e-4;
+      const auto other = physics::evaluate(moved, limit_w / highest_w);
+      j(0, i) = (other.log_time - value.log_time) / 1e-4;
+      j(1, i) = (other.log_power - value.log_power) / 1e-4;
+    }
+    const Eigen::Matrix2d c = j * found.covariance * j.transpose();
+    return {limit_w,        value.log_time, value.log_power + std::log(highest_w),
+            c(0, 0) + 4e-4, c(1, 1) + 4e-4, c(0, 1)};
+  }
+
+  /// The population's belief, moved to where the training curves' parameters lie (one step of
+  /// expectation maximisation; workloads count equally).
+  Belief learned_prior(const Target& target) {
+    Belief prior = physics::population();
+    std::vector<std::pair<const Fit*, double>> fits;
+    for (const Neighbor& n : neighbors_of(train_, target)) {
+      if (n.points.size() < 3) continue;
+      fits.emplace_back(&fits_->of(*n.curve, range_of(train_, n.curve->gpu).highest_w),
+                        n.weight * (n.same_workload ? 3.0 : 1.0));
+    }
+    if (fits.empty()) return prior;
+    double total = 0.0;
+    Vector mean = Vector::Zero();
+    for (const auto& [fit, weight] : fits) {
+      mean += weight * fit->parameters;
+      total += weight;
+    }
+    constexpr double belief_in_population = 0.5;  // workloads
+    mean = (mean + belief_in_population * prior.mean) / (total + belief_in_population);
+    constexpr double belief_in_spread = 2.0;
+    Matrix spread = belief_in_spread * prior.covariance;
+    for (const auto& [fit, weight] : fits) {
+      const Vector d = fit->parameters - mean;
+      spread += weight * (d * d.transpose() + fit->covariance);
+    }
+    spread /= total + belief_in_spread;
+    // The time scale is the workload's own: nothing is known of it, and nothing follows from it.
+    spread.row(0).setZero();
+    spread.col(0).setZero();
+    spread(0, 0) = 100.0;
+    mean[0] = prior.mean[0];
+    return {mean, spread};
+  }
+
+  std::shared_ptr<CurveFits> fits_;
+  Training train_;
+};
+
+}  // namespace
+
+const Fit& CurveFits::of(const Curve& curve, double highest_w) {
+  const auto [at, added] = fits_.try_emplace({&curve, highest_w});
+  if (added) {
+    at->second =
+        physics::fit(physics::population(), observations_of(curve.points, highest_w), {0.02, 0.02});
+  }
+  return at->second;
+}
+
+std::unique_ptr<Method> make_physical(std::shared_ptr<CurveFits> fits) {
+  return std::make_unique<Physical>(std::move(fits));
+}
+
+}  // namespace ergo

@@ -1,0 +1,82 @@
+#include "model/view.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+namespace ergo {
+namespace {
+
+std::vector<CurvePoint> carried_over(const Curve& curve, const LimitRange& from,
+                                     const LimitRange& to) {
+  std::vector<CurvePoint> points;
+  const double width = std::max(from.highest_w - from.lowest_w, 1e-9);
+  for (const CurvePoint& p : curve.points) {
+    const double position = (p.limit_w - from.lowest_w) / width;
+    const double limit = to.lowest_w + position * (to.highest_w - to.lowest_w);
+    points.push_back({limit, p.log_time, p.log_power - std::log(p.limit_w) + std::log(limit)});
+  }
+  return points;
+}
+
+}  // namespace
+
+LimitRange range_of(const Training& train, const std::string& gpu) {
+  LimitRange range{1e300, 0.0};
+  for (const Curve* curve : train) {
+    if (curve->gpu != gpu) continue;
+    range.lowest_w = std::min(range.lowest_w, curve->lowest());
+    range.highest_w = std::max(range.highest_w, curve->highest());
+  }
+  return range;
+}
+
+std::vector<Neighbor> neighbors_of(const Training& train, const Target& target) {
+  std::vector<Neighbor> neighbors;
+  for (const Curve* curve : train) {
+    if (curve->gpu != target.probes.gpu) continue;
+    neighbors.push_back({curve, curve->points, curve->workload == target.probes.workload, 1.0});
+  }
+  if (neighbors.empty()) {
+    std::map<std::string, LimitRange> ranges;
+    for (const Curve* curve : train) {
+      const auto [range, added] = ranges.try_emplace(curve->gpu);
+      if (added) range->second = range_of(train, curve->gpu);
+      neighbors.push_back({curve, carried_over(*curve, range->second, target.range),
+                           curve->workload == target.probes.workload, 1.0});
+    }
+  }
+  std::map<std::pair<std::string, std::string>, double> curves_of_workload;
+  for (const Neighbor& n : neighbors)
+    curves_of_workload[{n.curve->gpu, n.curve->workload}] += 1.0;
+  for (Neighbor& n : neighbors)
+    n.weight = 1.0 / curves_of_workload[{n.curve->gpu, n.curve->workload}];
+  return neighbors;
+}
+
+std::optional<CurvePoint> interpolate(const std::vector<CurvePoint>& points, double limit_w) {
+  constexpr double slack = 1e-5;
+  if (points.empty() || limit_w < points.front().limit_w - slack ||
+      limit_w > points.back().limit_w + slack)
+    return {};
+  return interpolate_or_hold(points, limit_w);
+}
+
+CurvePoint interpolate_or_hold(const std::vector<CurvePoint>& points, double limit_w) {
+  const auto after = std::lower_bound(points.begin(), points.end(), limit_w,
+                                      [](const CurvePoint& p, double w) { return p.limit_w < w; });
+  if (after == points.begin()) return {limit_w, points.front().log_time, points.front().log_power};
+  if (after == points.end()) return {limit_w, points.back().log_time, points.back().log_power};
+  const CurvePoint& b = *after;
+  const CurvePoint& a = *(after - 1);
+  const double share = std::log(limit_w / a.limit_w) / std::log(b.limit_w / a.limit_w);
+  return {limit_w, std::lerp(a.log_time, b.log_time, share),
+          std::lerp(a.log_power, b.log_power, share)};
+}
+
+const CurvePoint* base_of(const Target& target) {
+  return target.probes.points.empty() ? nullptr : &target.probes.points.back();
+}
+
+}  // namespace ergo
