@@ -55,19 +55,19 @@ Result<Axis> Axis::parse(std::string_view text) {
   return axis;
 }
 
-std::string key_of(const Cell& cell) {
+std::string key_of(const GridCell& cell) {
   std::string key;
   for (const auto& [name, value] : cell)
     key += (key.empty() ? "" : " ") + name + "=" + value;
   return key;
 }
 
-Result<std::vector<Cell>> grid_of(const std::vector<Axis>& axes) {
-  std::vector<Cell> cells{Cell{}};
+Result<std::vector<GridCell>> grid_of(const std::vector<Axis>& axes) {
+  std::vector<GridCell> cells{GridCell{}};
   for (const Axis& axis : axes) {
-    std::vector<Cell> larger;
+    std::vector<GridCell> larger;
     larger.reserve(cells.size() * axis.values.size());
-    for (const Cell& cell : cells) {
+    for (const GridCell& cell : cells) {
       if (cell.contains(axis.name)) {
         return Error{Errc::invalid_argument,
                      fmt::format("the parameter {} is given twice", axis.name),
@@ -83,7 +83,8 @@ Result<std::vector<Cell>> grid_of(const std::vector<Axis>& axes) {
   return cells;
 }
 
-std::vector<PlannedRun> plan_runs(const std::vector<Cell>& cells, int repeats, std::uint64_t seed) {
+std::vector<PlannedRun> plan_runs(const std::vector<GridCell>& cells, int repeats,
+                                  std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<std::size_t> order(cells.size());
   std::vector<PlannedRun> runs;
@@ -97,7 +98,8 @@ std::vector<PlannedRun> plan_runs(const std::vector<Cell>& cells, int repeats, s
   return runs;
 }
 
-Result<std::vector<std::string>> substitute(const std::vector<std::string>& words, const Cell& cell,
+Result<std::vector<std::string>> substitute(const std::vector<std::string>& words,
+                                            const GridCell& cell,
                                             const std::vector<std::string>& silent_axes) {
   std::vector<std::string> result = words;
   for (const auto& [name, value] : cell) {
