@@ -44,6 +44,10 @@ struct PowerTraits {
   /// Half-width of the 95 % interval of the gain, relative (0.05 = ±5 %). The gain is a property of the device:
   /// it does not average out over time or repeats.
   double gain_u95 = 0.0;
+  /// For a gain that errs more to one side (estimates): the ends of its 95 % interval relative to the value, as in
+  /// -0.5 and +1.0. Both 0: symmetric, ±gain_u95.
+  double gain_low = 0.0;
+  double gain_high = 0.0;
   /// Sensors of one kind ("nvml board sensor", "rapl") err alike: their gain errors add linearly. Different kinds are
   /// independent.
   std::string gain_kind;
