@@ -93,8 +93,10 @@ void observe_slot(Slot& slot, std::int64_t from_ns, std::int64_t to_ns, double s
   const bool runs = slot.rate > 0.0;
   slot.sm.observe(from_ns, to_ns, runs ? slot.demand.compute * share : 0.0);
   slot.memory.observe(from_ns, to_ns, runs ? slot.demand.memory * share : 0.0);
+  if (!runs) return;
   slot.work_done_s =
       std::min(slot.work_target_s, slot.work_done_s + slot.rate * seconds(to_ns - from_ns));
+  if (!has_work(slot)) slot.finished_ns = to_ns;
 }
 
 void pass_time(Gpu& gpu, std::int64_t to_ns) {

@@ -24,7 +24,8 @@ struct Slot {
   std::int64_t origin_ns = 0;  ///< where the bursts are counted from
   double work_done_s = 0.0;    ///< seconds of work, as the undisturbed highest clock would do it
   double work_target_s = 0.0;
-  double rate = 0.0;  ///< work per second since the last event
+  double rate = 0.0;             ///< work per second since the last event
+  std::int64_t finished_ns = 0;  ///< when the work was last done
   std::uint64_t memory_bytes = 0;
   IntervalMean sm;  ///< share of the arithmetic units, 0..1
   IntervalMean memory;
@@ -40,6 +41,7 @@ struct Faults {
   std::uint32_t external_limit_mw =
       0;                           ///< another limiter (out of band) that also counts; 0 = none
   std::int32_t no_permission = 0;  ///< every query is refused
+  std::int32_t mig = 0;            ///< multi-instance mode is on: no utilisation, no process lists
 };
 
 /// Fixed at creation.
@@ -63,6 +65,8 @@ struct Gpu {
   std::int32_t script_pid = 0;  ///< the process that the scripted load is shown as; 0 = none
   std::uint64_t script_memory_bytes = 0;
   std::array<Slot, kMaxSlots> slots{};
+  std::int64_t programs_checked_ns =
+      0;  ///< CLOCK_MONOTONIC: when dead programs were last looked for
 
   std::int64_t now_ns = 0;
   std::int64_t start_ns = 0;

@@ -23,6 +23,9 @@ namespace {
 constexpr int kEventsPerCommit = 4096;
 static_assert(kEventsPerCommit < static_cast<int>(kSegmentMargin));
 
+// Looking at /proc costs more than everything else that a read does.
+constexpr std::int64_t kDeathCheckNs = 50'000'000;
+
 std::int64_t monotonic_ns() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -153,6 +156,9 @@ void Node::bring_package_to_present(std::size_t index) {
 }
 
 void Node::drop_dead_programs(Gpu& gpu) {
+  const std::int64_t now = monotonic_ns();
+  if (now - gpu.programs_checked_ns < kDeathCheckNs) return;
+  gpu.programs_checked_ns = now;
   for (Slot& slot : gpu.slots) {
     if (slot.pid == 0 || slot.unwatched != 0 || slot.pid == getpid()) continue;
     if (is_gone(slot.pid)) slot = Slot{};

@@ -36,7 +36,7 @@ struct NodeOptions {
   std::vector<GpuOptions> gpus;
   int packages = 1;
   LoadSpec package_load;
-  std::optional<double> package_gain = 1.0;  ///< absent = drawn like a GPU's
+  std::optional<double> package_gain;  ///< absent = drawn like a GPU's
   double gain_u95 = 0.05;
   std::uint64_t seed = 1;
   /// Time stands still until somebody sets it; else it is CLOCK_MONOTONIC.
