@@ -1,0 +1,215 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "ergo/core/environment.hpp"
+#include "ergo/core/files.hpp"
+#include "ergo/experiment/runner.hpp"
+#include "ergo/experiment/summary.hpp"
+#include "ergo/report/aipowermeter.hpp"
+#include "ergo/report/console.hpp"
+#include "ergo/report/json.hpp"
+#include "ergo/store/store.hpp"
+#include "progress.hpp"
+#include "run_options.hpp"
+#include "verbs.hpp"
+
+namespace ergo::cli {
+namespace {
+
+struct RunFlags {
+  MeasureFlags measure;
+  int repeat = 1;
+  int warmup = 0;
+  std::string store;
+  std::string json;
+  std::string csv;
+  std::string aipowermeter;
+  std::string name;
+  bool quiet = false;
+  bool explain = false;
+};
+
+/// Where the runs of one `ergo run` go: the store while they happen, the files at the end.
+class RunSession {
+ public:
+  RunSession(const RunFlags& flags, std::vector<std::string> command, RunnerOptions options)
+      : flags_(flags), period_(options.period), runner_(Environment::from_process(), std::move(options), clock_) {
+    record_.name = flags.name;
+    record_.command = std::move(command);
+    record_.started = WallAnchor::now().iso(clock_.now());
+    record_.host = runner_.host();
+  }
+
+  Result<int> run();
+
+ private:
+  Result<void> open_store();
+  Result<std::optional<int>> run_once(int index, bool warmup);
+  Result<void> save_run(const RunOutcome& outcome, RunWriter* writer);
+  Result<void> write_reports();
+
+  const RunFlags& flags_;
+  Seconds period_;
+  SystemClock clock_;
+  Runner runner_;
+  ExperimentRecord record_;
+  std::optional<Store> store_;
+  std::int64_t experiment_ = 0;
+  int exit_code_ = 0;
+  bool stopped_ = false;
+};
+
+Result<void> RunSession::open_store() {
+  if (flags_.store.empty()) return {};
+  auto store = Store::open(flags_.store, Store::Mode::create);
+  if (!store) return store.error();
+  store_.emplace(std::move(*store));
+  auto experiment = store_->begin_experiment(record_);
+  if (!experiment) return experiment.error();
+  experiment_ = *experiment;
+  return {};
+}
+
+/// What the run leaves on disk. A failure is returned only after everything else was tried.
+Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) {
+  Result<void> first_failure;
+  const auto keep = [&](Result<void> result) {
+    if (!result && first_failure.ok()) first_failure = std::move(result);
+  };
+  if (writer != nullptr) keep(writer->finish(outcome.record));
+  if (!flags_.aipowermeter.empty() && !outcome.record.warmup) {
+    std::filesystem::path folder = flags_.aipowermeter;
+    if (flags_.repeat > 1) folder /= fmt::format("run_{}", outcome.record.index);
+    keep(report::write_aipowermeter(folder, outcome.record, *outcome.timeline, record_.name));
+  }
+  return first_failure;
+}
+
+/// Returns the exit code when nothing further should be run.
+Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
+  std::unique_ptr<RunWriter> writer;
+  if (store_) {
+    RunPlan plan;
+    plan.index = index;
+    plan.cell.repeat = index;
+    plan.cell.warmup = warmup;
+    plan.begin = clock_.now();
+    plan.started_unix_ns = WallAnchor::now().unix_ns_at(plan.begin);
+    auto begun = store_->begin_run(experiment_, plan);
+    if (!begun) return begun.error();
+    writer = std::move(*begun);
+  }
+  Progress progress(warmup ? fmt::format("warm-up {}/{}", index + 1, flags_.warmup)
+                           : fmt::format("run {}/{}", index + 1, flags_.repeat),
+                    writer.get(), !flags_.quiet);
+  auto outcome = runner_.run({record_.command, index, warmup}, progress);
+  progress.clear();
+  if (!outcome) return outcome.error();
+  if (outcome->launch_error) {
+    print_error(*outcome->launch_error);
+    return std::optional<int>(outcome->record.exit_code);
+  }
+  if (exit_code_ == 0) exit_code_ = outcome->record.exit_code;
+  const auto saved = save_run(*outcome, writer.get());
+  record_.runs.push_back(std::move(outcome->record));
+  if (!saved) return saved.error();
+  if (outcome->stop_signal) {
+    stopped_ = true;
+    return std::optional<int>(exit_code_ != 0 ? exit_code_ : 128 + *outcome->stop_signal);
+  }
+  return std::optional<int>();
+}
+
+Result<void> RunSession::write_reports() {
+  record_.summary = summarize(record_.runs);
+  if (!flags_.quiet) {
+    const bool color = ::isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    std::cerr << report::console_report(record_, {color, flags_.explain, period_});
+  }
+  Result<void> first_failure;
+  const auto keep = [&](Result<void> result) {
+    if (!result && first_failure.ok()) first_failure = std::move(result);
+  };
+  if (store_) keep(store_->finish_experiment(experiment_, record_.summary));
+  if (flags_.json == "-") {
+    std::cout << report::run_json(record_) << std::flush;
+  } else if (!flags_.json.empty()) {
+    keep(write_text_atomically(flags_.json, report::run_json(record_)));
+  }
+  if (!flags_.csv.empty()) keep(write_text_atomically(flags_.csv, report::run_csv(record_)));
+  return first_failure;
+}
+
+Result<int> RunSession::run() {
+  if (auto opened = open_store(); !opened) return opened.error();
+  for (int i = 0; i < flags_.warmup + flags_.repeat; ++i) {
+    const bool warmup = i < flags_.warmup;
+    auto ended = run_once(warmup ? i : i - flags_.warmup, warmup);
+    if (!ended) {
+      // What was taken before is reported all the same.
+      if (!record_.runs.empty()) std::ignore = write_reports();
+      return ended.error();
+    }
+    if (*ended && !stopped_) return **ended;
+    if (*ended) {
+      exit_code_ = **ended;
+      break;
+    }
+  }
+  if (auto written = write_reports(); !written) return written.error();
+  return exit_code_;
+}
+
+/// Folders that cannot be written are noticed before the program runs, not after.
+Result<void> check_outputs(const RunFlags& flags) {
+  for (const std::string& file : {flags.json, flags.csv}) {
+    if (file.empty() || file == "-") continue;
+    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+    if (::access(folder.c_str(), W_OK) != 0) {
+      return system_error(fmt::format("{} cannot be written: {}", file, folder.string()), errno);
+    }
+  }
+  return {};
+}
+
+int run_command(const RunFlags& flags, const std::vector<std::string>& command) {
+  const auto fail = [](const Error& error) {
+    print_error(error);
+    return own_failure;
+  };
+  if (command.empty()) {
+    return fail({Errc::invalid_argument, "there is no command to run", "ergo run [options] -- COMMAND..."});
+  }
+  auto options = runner_options(flags.measure);
+  if (!options) return fail(options.error());
+  if (auto checked = check_outputs(flags); !checked) return fail(checked.error());
+  const auto code = RunSession(flags, command, std::move(*options)).run();
+  return code ? *code : fail(code.error());
+}
+
+}  // namespace
+
+void add_run(CommandLine& line) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* verb = line.app.add_subcommand("run", "Run a command and report what it costs: ergo run [options] -- COMMAND…");
+  verb->add_option("-r,--repeat", flags->repeat, "Run it so often")->check(CLI::Range(1, 1'000'000));
+  verb->add_option("-w,--warmup", flags->warmup, "Runs before that do not count")->check(CLI::Range(0, 1'000'000));
+  add_measure_flags(*verb, flags->measure);
+  verb->add_option("--store", flags->store, "Keep all readings in this SQLite file (made when missing)");
+  verb->add_option("--json", flags->json, "Write the report as JSON to a file, or - for stdout");
+  verb->add_option("--csv", flags->csv, "Write one row per run and channel");
+  verb->add_option("--aipowermeter", flags->aipowermeter, "Write a folder that AIPowerMeter's readers load");
+  verb->add_option("--name", flags->name, "A title for the report");
+  verb->add_flag("--quiet", flags->quiet, "Print no report");
+  verb->add_flag("--explain", flags->explain, "Show every part of the error budget");
+  verb->prefix_command();
+  verb->callback([flags, verb, &line] {
+    std::vector<std::string> command = line.program.empty() ? verb->remaining() : line.program;
+    line.exit_code = run_command(*flags, command);
+  });
+}
+
+}  // namespace ergo::cli

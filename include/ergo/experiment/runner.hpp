@@ -1,0 +1,85 @@
+#pragma once
+// Runs a command once and measures it: sensors, sampler, marks, child, windows -> one RunRecord.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ergo/core/clock.hpp"
+#include "ergo/core/environment.hpp"
+#include "ergo/core/result.hpp"
+#include "ergo/experiment/child.hpp"
+#include "ergo/sampling/timeline.hpp"
+#include "ergo/sensors/registry.hpp"
+#include "ergo/store/records.hpp"
+
+namespace ergo {
+
+struct RunnerOptions {
+  Seconds period{0.1};  ///< of the sampler
+  Seconds idle{0.0};    ///< length of the baseline before and after each run; 0 = none
+  GpuSelection gpus;
+  /// Set for the child on top of ergo's own environment and of ERGO_MARKS and ERGO_RUN_DIR.
+  std::vector<std::pair<std::string, std::string>> environment;
+  /// External meters to read, as `meter::open` takes them.
+  std::vector<std::string> meters;
+  std::optional<RunAs> run_as;
+};
+
+struct RunRequest {
+  std::vector<std::string> command;
+  int index = 0;
+  bool warmup = false;
+};
+
+/// What happens during a run. All calls but on_sample come from the thread that called Runner::run.
+class RunEvents {
+ public:
+  virtual ~RunEvents() = default;
+  /// A phase began: "idle before", "run", "idle after"; `length` when it is known.
+  virtual void on_phase(std::string_view /*phase*/, std::optional<Seconds> /*length*/) {}
+  /// A few times a second while the command runs.
+  virtual void on_progress(const Timeline& /*timeline*/, Instant /*begin*/) {}
+  /// On the sampler's thread, once per sample. Must not block.
+  virtual void on_sample(const Timeline& /*timeline*/, SignalId /*id*/, const Sample& /*sample*/) {}
+};
+
+/// A measured run and the readings it rests on. Instants in the timeline are those of CLOCK_MONOTONIC.
+struct RunOutcome {
+  RunRecord record;
+  std::shared_ptr<const Timeline> timeline;
+  /// The command could not be started: the record's exit code says why (127, 126, 125).
+  std::optional<Error> launch_error;
+  /// SIGINT, SIGTERM, SIGHUP or SIGQUIT came: no further run should be started.
+  std::optional<int> stop_signal;
+};
+
+/// Holds the machine's sensors over any number of runs. One thread; one Runner at a time in a process (signals).
+class Runner {
+ public:
+  /// Discovers the sensors. A sensor that is missing is a fact in discovery(), not an error.
+  Runner(Environment environment, RunnerOptions options, Clock& clock);
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  [[nodiscard]] const Discovery& discovery() const;
+  [[nodiscard]] HostRecord host() const;
+
+  /// Errors: only what prevents any measurement (no temporary folder, no socket). A command that fails, cannot be
+  /// started or is killed is an outcome.
+  Result<RunOutcome> run(const RunRequest& request, RunEvents& events);
+
+ private:
+  friend class MeasuredRun;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Names of the slow-downs in a mask of NVML clock event reasons ("sw_power_cap", "hw_thermal_slowdown", …); being idle
+/// and application clocks are none. Bits: NVML API reference, nvmlClocksEventReasons.
+std::vector<std::string> throttle_reasons(std::uint64_t mask);
+
+}  // namespace ergo

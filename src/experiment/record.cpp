@@ -1,0 +1,66 @@
+#include "experiment/record.hpp"
+
+#include <algorithm>
+
+#include "ergo/experiment/runner.hpp"
+#include "ergo/experiment/summary.hpp"
+
+namespace ergo {
+namespace {
+
+void add_once(std::vector<std::string>& list, const std::vector<std::string>& more) {
+  for (const std::string& text : more) {
+    if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+  }
+}
+
+WindowRecord window_record(const Timeline& timeline, const MarkedWindow& marked, Instant run_begin,
+                           const MeasureOptions& options) {
+  WindowRecord record;
+  record.name = marked.name;
+  record.index = marked.index;
+  record.pid = marked.pid;
+  record.start = marked.begin - run_begin;
+  record.duration = marked.end - marked.begin;
+  record.count = marked.count;
+  WindowEnergy energy = measure(timeline, {marked.begin, marked.end}, options);
+  record.energy = std::move(energy.channels);
+  record.total = energy.total;
+  return record;
+}
+
+/// Every mask of slow-downs seen in the run, by device.
+void fill_throttled(RunRecord& record, const Timeline& timeline, Window run) {
+  constexpr std::string_view suffix = ".throttle_reasons";
+  for (SignalId id = 0; id < timeline.signal_count(); ++id) {
+    const SignalInfo& info = timeline.info(id);
+    if (info.kind != SignalKind::flags || !info.name.ends_with(suffix)) continue;
+    std::uint64_t seen = 0;
+    timeline.visit(id, run.begin, run.end, [&](const Sample& sample) {
+      if (sample.time >= run.begin && sample.time <= run.end) seen |= static_cast<std::uint64_t>(sample.value);
+    });
+    auto names = throttle_reasons(seen);
+    if (!names.empty()) record.throttled[info.name.substr(0, info.name.size() - suffix.size())] = std::move(names);
+  }
+}
+
+}  // namespace
+
+void fill_record(RunRecord& record, const Timeline& timeline, Window run, const std::vector<MarkedWindow>& windows,
+                 const MeasureOptions& options) {
+  WindowEnergy energy = measure(timeline, run, options);
+  record.energy = std::move(energy.channels);
+  record.total = energy.total;
+  add_once(record.warnings, energy.warnings);
+  record.windows.reserve(windows.size());
+  for (const MarkedWindow& marked : windows) {
+    record.windows.push_back(window_record(timeline, marked, run.begin, options));
+  }
+  record.items = items_of(record.windows);
+  record.metrics = summarize_gauges(timeline, run);
+  fill_throttled(record, timeline, run);
+  record.samples = timeline.total_samples();
+  record.gaps = timeline.gaps().size();
+}
+
+}  // namespace ergo
