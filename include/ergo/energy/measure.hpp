@@ -1,13 +1,13 @@
 #pragma once
 // Timeline + window -> joules with an error budget (DESIGN section 4; docs/user/accuracy.md).
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "ergo/core/result.hpp"
 #include "ergo/core/units.hpp"
 #include "ergo/sampling/timeline.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace ergo {
 
@@ -19,10 +19,18 @@ struct Window {
 
 /// One named part of an error budget: half-width of its 95 % interval in joules.
 struct BudgetPart {
-  std::string name;  ///< "gain", "window edges", "resolution", "part-time sampling", "clock", "idle drift", "repeats"
+  /// "gain", "window edges", "resolution", "part-time sampling", "clock", "gaps", "idle drift",
+  /// "repeats"
+  std::string name;
   Joules half_width{0.0};
-  /// Parts of one kind add linearly over channels ("nvml board sensor"); empty = independent of everything.
-  std::string kind;
+  /// Parts of one kind add linearly over channels ("nvml board sensor"); empty = independent of
+  /// everything.
+  std::string kind = {};
+  /// Distance to the low end where the interval is lopsided (an estimate of -50 % / +100 %); else
+  /// absent.
+  std::optional<Joules> low_side = std::nullopt;
+  /// Concerns only `net` (the idle baseline's own uncertainty), not `joules`.
+  bool net_only = false;
 };
 
 /// Mean power with nothing running, from the baselines before and after.
@@ -37,9 +45,12 @@ struct IdleBaseline {
 struct Alternative {
   std::string source;
   Joules joules{0.0};
+  Joules low{0.0};
+  Joules high{0.0};
 };
 
-/// Energy of one channel in one window. `low` and `high` span the 95 % interval. Absent = not measured, never 0.
+/// Energy of one channel in one window. `low` and `high` span the 95 % interval. Absent = not
+/// measured, never 0.
 struct ChannelEnergy {
   std::string channel;
   Domain domain = Domain::node;
@@ -52,15 +63,19 @@ struct ChannelEnergy {
   Joules high{0.0};
   Watts mean{0.0};
   std::optional<Watts> max;
-  std::optional<Joules> idle;     ///< idle power x duration
-  std::optional<Joules> net;      ///< joules - idle
-  std::optional<Joules> process;  ///< what the measured process tree is charged: its share of the active part, and of idle when alone
+  std::optional<Joules> idle;                    ///< idle power x duration
+  std::optional<Joules> net;                     ///< joules - idle
+  std::optional<Joules> net_low = std::nullopt;  ///< 95 % interval of net
+  std::optional<Joules> net_high = std::nullopt;
+  std::optional<Joules> process;  ///< what the measured process tree is charged: its share of the
+                                  ///< active part, and of idle when alone
   std::vector<Alternative> alternatives;
   std::vector<BudgetPart> budget;
 };
 
-/// Sums over the channels with in_total, each joule once. Measured (with derived) and estimated stay apart; simulated
-/// channels count as measured here and are labelled by their channels' provenance.
+/// Sums over the channels with in_total, each joule once. Measured (with derived) and estimated
+/// stay apart; simulated channels count as measured here and are labelled by their channels'
+/// provenance.
 struct EnergyTotal {
   std::optional<Joules> measured;
   Joules low{0.0};
@@ -79,16 +94,17 @@ struct MeasureOptions {
   std::vector<IdleBaseline> idle;
   /// Leave the gain part out (A/B on one card; tests against a simulated truth with gain 1).
   bool without_gain = false;
-  /// Names of the signals that carry the CPU time of the measured process tree and of the whole machine (busy), s.
-  /// When both are in the timeline, CPU and DRAM channels get `process`.
+  /// Names of the signals that carry the CPU time of the measured process tree and of the whole
+  /// machine (busy), s. When both are in the timeline, CPU and DRAM channels get `process`.
   std::string process_cpu_signal = "process.cpu_time";
   std::string machine_cpu_signal = "machine.cpu_time";
-  /// "gpuN.process_share": gauge 0..1, own SM utilisation over everybody's. Without it a GPU is charged whole.
+  /// "gpuN.process_share": gauge 0..1, own SM utilisation over everybody's. Without it a GPU is
+  /// charged whole.
   std::string gpu_share_suffix = ".process_share";
 };
 
-/// Energy of every channel that the timeline meters in `window`. A channel that was not read in the window is left out
-/// with a warning.
+/// Energy of every channel that the timeline meters in `window`. A channel that was not read in the
+/// window is left out with a warning.
 WindowEnergy measure(const Timeline& timeline, Window window, const MeasureOptions& options = {});
 
 /// Idle power of every channel over a window in which nothing ran.
