@@ -19,19 +19,23 @@ RunStatus status_now(RunStatus saved, const std::string& writer, std::int64_t se
 Result<void> read_energy_details(sql::Database& database, std::int64_t energy, ChannelEnergy& out) {
   auto done = for_each_row(
       select(database,
-             "SELECT name, half_width_j, kind FROM budget_parts WHERE energy = ? ORDER BY rowid",
+             "SELECT name, half_width_j, kind, low_side_j, net_only FROM budget_parts WHERE energy "
+             "= ? ORDER BY rowid",
              energy),
       [&](sql::Statement& row) -> Result<void> {
-        row >> out.budget.emplace_back().name >> out.budget.back().half_width >>
-            out.budget.back().kind;
+        auto& part = out.budget.emplace_back();
+        row >> part.name >> part.half_width >> part.kind >> part.low_side >> part.net_only;
         return {};
       });
   if (!done) return done;
   return for_each_row(
-      select(database, "SELECT source, joules FROM alternatives WHERE energy = ? ORDER BY rowid",
+      select(database,
+             "SELECT source, joules, low_j, high_j FROM alternatives WHERE energy = ? ORDER BY "
+             "rowid",
              energy),
       [&](sql::Statement& row) -> Result<void> {
-        row >> out.alternatives.emplace_back().source >> out.alternatives.back().joules;
+        auto& other = out.alternatives.emplace_back();
+        row >> other.source >> other.joules >> other.low >> other.high;
         return {};
       });
 }
@@ -41,8 +45,8 @@ Result<std::vector<ChannelEnergy>> read_energies(sql::Database& database, std::i
   auto done = for_each_row(
       select(database,
              "SELECT id, channel, domain, device, source, provenance, in_total, joules, low_j, "
-             "high_j, mean_w, max_w, "
-             "idle_j, net_j, process_j FROM energies WHERE window = ? ORDER BY id",
+             "high_j, mean_w, max_w, idle_j, net_j, net_low_j, net_high_j, process_j FROM energies "
+             "WHERE window = ? ORDER BY id",
              window),
       [&](sql::Statement& row) -> Result<void> {
         std::int64_t id = 0;
@@ -51,7 +55,8 @@ Result<std::vector<ChannelEnergy>> read_energies(sql::Database& database, std::i
         ChannelEnergy energy;
         row >> id >> energy.channel >> domain >> energy.device >> energy.source >> provenance >>
             energy.in_total >> energy.joules >> energy.low >> energy.high >> energy.mean >>
-            energy.max >> energy.idle >> energy.net >> energy.process;
+            energy.max >> energy.idle >> energy.net >> energy.net_low >> energy.net_high >>
+            energy.process;
         const auto known_domain = domain_of(domain);
         if (!known_domain) return known_domain.error();
         const auto known_provenance = provenance_of(provenance);
@@ -263,10 +268,8 @@ Result<std::vector<SignalInfo>> read_signals(sql::Database& database, std::int64
   auto done = for_each_row(
       select(database,
              "SELECT name, kind, unit, channel, domain, device, source, provenance, in_total, "
-             "rank, update_period_s, "
-             "averaging_window_s, sampled_fraction, quantum_j, gain_u95, gain_kind, basis FROM "
-             "signals WHERE run = ? "
-             "ORDER BY id",
+             "rank, update_period_s, averaging_window_s, sampled_fraction, quantum_j, gain_u95, "
+             "gain_low, gain_high, gain_kind, basis FROM signals WHERE run = ? ORDER BY id",
              run),
       [&](sql::Statement& row) -> Result<void> {
         SignalInfo signal;
@@ -277,7 +280,8 @@ Result<std::vector<SignalInfo>> read_signals(sql::Database& database, std::int64
         row >> signal.name >> kind >> signal.unit >> signal.channel >> domain >> signal.device >>
             signal.source >> provenance >> signal.in_total >> signal.rank >> traits.update_period >>
             traits.averaging_window >> traits.sampled_fraction >> traits.quantum >>
-            traits.gain_u95 >> traits.gain_kind >> traits.basis;
+            traits.gain_u95 >> traits.gain_low >> traits.gain_high >> traits.gain_kind >>
+            traits.basis;
         const auto known_kind = kind_of(kind);
         if (!known_kind) return known_kind.error();
         const auto known_domain = domain_of(domain);

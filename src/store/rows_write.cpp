@@ -22,22 +22,26 @@ Result<void> insert_energy(sql::Database& database, std::int64_t window,
   auto done = insert(
       database,
       "INSERT INTO energies(window, channel, domain, device, source, provenance, in_total, joules, "
-      "low_j, "
-      "high_j, mean_w, max_w, idle_j, net_j, process_j) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+      "low_j, high_j, mean_w, max_w, idle_j, net_j, net_low_j, net_high_j, process_j) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
       window, energy.channel, word(energy.domain), energy.device, energy.source,
       word(energy.provenance), energy.in_total, energy.joules, energy.low, energy.high, energy.mean,
-      energy.max, energy.idle, energy.net, energy.process);
+      energy.max, energy.idle, energy.net, energy.net_low, energy.net_high, energy.process);
   if (!done) return done;
   const auto id = database.last_row();
   for (const auto& part : energy.budget) {
-    done = insert(database,
-                  "INSERT INTO budget_parts(energy, name, half_width_j, kind) VALUES(?,?,?,?)", id,
-                  part.name, part.half_width, part.kind);
+    done =
+        insert(database,
+               "INSERT INTO budget_parts(energy, name, half_width_j, kind, low_side_j, net_only) "
+               "VALUES(?,?,?,?,?,?)",
+               id, part.name, part.half_width, part.kind, part.low_side, part.net_only);
     if (!done) return done;
   }
   for (const auto& other : energy.alternatives) {
-    done = insert(database, "INSERT INTO alternatives(energy, source, joules) VALUES(?,?,?)", id,
-                  other.source, other.joules);
+    done =
+        insert(database,
+               "INSERT INTO alternatives(energy, source, joules, low_j, high_j) VALUES(?,?,?,?,?)",
+               id, other.source, other.joules, other.low, other.high);
     if (!done) return done;
   }
   return {};
@@ -215,14 +219,13 @@ Result<std::int64_t> insert_signal(sql::Database& database, std::int64_t run,
   auto done =
       insert(database,
              "INSERT INTO signals(run, name, kind, unit, channel, domain, device, source, "
-             "provenance, in_total, "
-             "rank, update_period_s, averaging_window_s, sampled_fraction, quantum_j, gain_u95, "
-             "gain_kind, "
-             "basis) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+             "provenance, in_total, rank, update_period_s, averaging_window_s, sampled_fraction, "
+             "quantum_j, gain_u95, gain_low, gain_high, gain_kind, basis) "
+             "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
              run, signal.name, word(signal.kind), signal.unit, signal.channel, word(signal.domain),
              signal.device, signal.source, word(signal.provenance), signal.in_total, signal.rank,
              traits.update_period, traits.averaging_window, traits.sampled_fraction, traits.quantum,
-             traits.gain_u95, traits.gain_kind, traits.basis);
+             traits.gain_u95, traits.gain_low, traits.gain_high, traits.gain_kind, traits.basis);
   if (!done) return done.error();
   return database.last_row();
 }

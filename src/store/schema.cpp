@@ -128,6 +128,14 @@ CREATE INDEX warnings_by_run ON warnings(run);
 
 constexpr std::string_view version_2 = R"sql(
 ALTER TABLE experiments ADD COLUMN origin TEXT NOT NULL DEFAULT 'ergo';  -- or the format it was imported from
+ALTER TABLE signals ADD COLUMN gain_low REAL NOT NULL DEFAULT 0;
+ALTER TABLE signals ADD COLUMN gain_high REAL NOT NULL DEFAULT 0;
+ALTER TABLE energies ADD COLUMN net_low_j REAL;
+ALTER TABLE energies ADD COLUMN net_high_j REAL;
+ALTER TABLE budget_parts ADD COLUMN low_side_j REAL;                      -- where the interval is lopsided
+ALTER TABLE budget_parts ADD COLUMN net_only INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alternatives ADD COLUMN low_j REAL NOT NULL DEFAULT 0;
+ALTER TABLE alternatives ADD COLUMN high_j REAL NOT NULL DEFAULT 0;
 CREATE TABLE events(
   run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
   time_ns INTEGER NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL
