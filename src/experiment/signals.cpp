@@ -18,32 +18,8 @@
 #include <utility>
 
 namespace ergo {
-namespace {
-
-constexpr std::array held_signals{SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-                                  SIGUSR2, SIGTSTP, SIGCONT, SIGCHLD};
-
-/// What the handler writes into the pipe; far below PIPE_BUF, so a write is whole or fails.
-struct Note {
-  int number;
-  int code;
-};
-
-// A signal handler has no argument of ours: where it writes to can only be global.
-std::atomic<int> note_fd{-1};
-
-void on_signal(int number, siginfo_t* info, void*) {
-  const int saved = errno;
-  const Note note{number, info->si_code};
-  const int fd = note_fd.load(std::memory_order_relaxed);
-  if (fd >= 0) [[maybe_unused]]
-    const ssize_t n = ::write(fd, &note, sizeof note);
-  errno = saved;
-}
-
-bool is_stop(int number) {
-  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
-}
+/// Named, since the members of a class with external linkage need it.
+namespace signals_detail {
 
 /// A process that only sits in ergo's process group and tells, when asked, which signals it got. A
 /// signal sent to the group reaches it before ergo, since the kernel goes from the youngest member
@@ -120,6 +96,35 @@ Result<GroupWitness> GroupWitness::start() {
   return GroupWitness(pid, std::move(ours));
 }
 
+}  // namespace signals_detail
+
+namespace {
+
+constexpr std::array held_signals{SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+                                  SIGUSR2, SIGTSTP, SIGCONT, SIGCHLD};
+
+/// What the handler writes into the pipe; far below PIPE_BUF, so a write is whole or fails.
+struct Note {
+  int number;
+  int code;
+};
+
+// A signal handler has no argument of ours: where it writes to can only be global.
+std::atomic<int> note_fd{-1};
+
+void on_signal(int number, siginfo_t* info, void*) {
+  const int saved = errno;
+  const Note note{number, info->si_code};
+  const int fd = note_fd.load(std::memory_order_relaxed);
+  if (fd >= 0) [[maybe_unused]]
+    const ssize_t n = ::write(fd, &note, sizeof note);
+  errno = saved;
+}
+
+bool is_stop(int number) {
+  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+}
+
 /// Stops this process as the default action would have, and returns when it is continued.
 void stop_self() {
   struct sigaction standard {};
@@ -138,7 +143,7 @@ struct SignalForwarder::State {
     struct sigaction action;
   };
 
-  explicit State(GroupWitness w) : witness(std::move(w)) {}
+  explicit State(signals_detail::GroupWitness w) : witness(std::move(w)) {}
   ~State() {
     for (const Former& former : formers)
       ::sigaction(former.number, &former.action, nullptr);
@@ -148,7 +153,7 @@ struct SignalForwarder::State {
   Fd read_end, write_end;
   std::vector<Former> formers;
   std::optional<int> stop;
-  GroupWitness witness;
+  signals_detail::GroupWitness witness;
 };
 
 SignalForwarder::SignalForwarder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -166,7 +171,7 @@ Result<SignalForwarder> SignalForwarder::install() {
   if (!note_fd.compare_exchange_strong(none, write_end.get())) {
     return Error{Errc::busy, "this process already forwards signals to another command", {}};
   }
-  auto witness = GroupWitness::start();
+  auto witness = signals_detail::GroupWitness::start();
   if (!witness) {
     note_fd = -1;
     return witness.error();
