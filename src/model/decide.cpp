@@ -8,7 +8,7 @@ namespace {
 
 /// How many standard deviations of slowdown are kept in hand. 0.7: about one limit in four that
 /// just seems to fit would break the promise.
-constexpr double safety = 0.7;
+constexpr double safety = 0.5;
 
 int time_exponent(Objective objective) {
   switch (objective) {

@@ -28,11 +28,15 @@ struct Trial {
   double weight = 1.0;
 };
 
+/// How the errors of one quantity lie about the members' own variance.
+struct Spread {
+  double scale = 1.0;  ///< of the standard deviation, so that it holds 68 % of the errors
+  double tail = z95;   ///< how many standard deviations hold 95 %
+};
+
 struct Calibration {
   Weights weights{};
-  double time_scale = 1.0;  ///< factors of standard deviations
-  double energy_scale = 1.0;
-  double edp_scale = 1.0;
+  Spread time, energy, edp;
 };
 
 /// The mixture of the members: its mean, and its variance with the members' disagreement in it.
@@ -98,6 +102,11 @@ Weights best_weights(const std::vector<Trial>& trials) {
   return best;
 }
 
+Spread spread_of(const std::vector<std::pair<double, double>>& scores) {
+  const double scale = std::clamp(weighted_quantile(scores, 0.68), 0.1, 4.0);
+  return {scale, std::max(weighted_quantile(scores, 0.965) / scale, 1.5)};
+}
+
 class Ensemble : public Method {
  public:
   explicit Ensemble(std::shared_ptr<CurveFits> fits)
@@ -137,9 +146,9 @@ class Ensemble : public Method {
 
   static Prediction scaled(const MemberPredictions& members, const Calibration& c) {
     Prediction p = mixed(members, c.weights);
-    const double time = p.var_time * c.time_scale * c.time_scale;
-    const double energy = p.var_energy() * c.energy_scale * c.energy_scale;
-    const double edp = p.var_edp() * c.edp_scale * c.edp_scale;
+    const double time = p.var_time * c.time.scale * c.time.scale;
+    const double energy = p.var_energy() * c.energy.scale * c.energy.scale;
+    const double edp = p.var_edp() * c.edp.scale * c.edp.scale;
     // The three variances fix the covariance of time and power; rounding must not make it
     // impossible.
     p.var_time = time;
@@ -147,6 +156,9 @@ class Ensemble : public Method {
     p.var_power = std::max(energy - time - 2 * p.cov, 1e-6);
     const double most = 0.99 * std::sqrt(p.var_time * p.var_power);
     p.cov = std::clamp(p.cov, -most, most);
+    p.tail_time = c.time.tail;
+    p.tail_energy = c.energy.tail * std::sqrt(energy / p.var_energy());
+    p.tail_edp = c.edp.tail * std::sqrt(edp / p.var_edp());
     return p;
   }
 
@@ -177,12 +189,9 @@ class Ensemble : public Method {
       energy.emplace_back(std::abs(dt + dp) / std::sqrt(p.var_energy()), t.weight);
       edp.emplace_back(std::abs(2 * dt + dp) / std::sqrt(p.var_edp()), t.weight);
     }
-    const auto scale = [](const auto& scores) {
-      return std::clamp(weighted_quantile(scores, 0.95) / z95, 0.3, 5.0);
-    };
-    c.time_scale = scale(time);
-    c.energy_scale = scale(energy);
-    c.edp_scale = scale(edp);
+    c.time = spread_of(time);
+    c.energy = spread_of(energy);
+    c.edp = spread_of(edp);
     return c;
   }
 

@@ -1,6 +1,7 @@
 #include "ergo/model/evaluate.hpp"
 
 #include "ergo/model/decide.hpp"
+#include "ergo/model/predict.hpp"
 #include "model/methods.hpp"
 #include "model/physical.hpp"
 
@@ -19,7 +20,6 @@ namespace {
 
 constexpr double allowed_slowdown = 0.05;
 constexpr double violated_slowdown = 0.06;
-constexpr double z95 = 1.959964;
 
 /// The names and the fields of a score that are averaged alike.
 constexpr std::optional<double> Scores::*averaged[] = {
@@ -69,11 +69,14 @@ void score_errors(const Curve& curve, const Target& target,
     time += std::abs(std::exp(p.log_time) / truth.time - 1);
     energy += std::abs(std::exp(p.log_energy()) / truth.energy - 1);
     edp += std::abs(std::exp(p.log_edp()) / truth.edp - 1);
-    in_time += std::abs(p.log_time - std::log(truth.time)) <= z95 * std::sqrt(p.var_time) ? 1 : 0;
-    in_energy +=
-        std::abs(p.log_energy() - std::log(truth.energy)) <= z95 * std::sqrt(p.var_energy()) ? 1
-                                                                                             : 0;
-    in_edp += std::abs(p.log_edp() - std::log(truth.edp)) <= z95 * std::sqrt(p.var_edp()) ? 1 : 0;
+    in_time +=
+        std::abs(p.log_time - std::log(truth.time)) <= p.tail_time * std::sqrt(p.var_time) ? 1 : 0;
+    in_energy += std::abs(p.log_energy() - std::log(truth.energy)) <=
+                         p.tail_energy * std::sqrt(p.var_energy())
+                     ? 1
+                     : 0;
+    in_edp +=
+        std::abs(p.log_edp() - std::log(truth.edp)) <= p.tail_edp * std::sqrt(p.var_edp()) ? 1 : 0;
     ++n;
   }
   if (n == 0) return;
@@ -165,7 +168,7 @@ Scores score_curve(const Curve& curve, const Domain& domain, int probes, Method&
     kept.push_back(curve.points[*curve.find(limit)]);
   target.probes = {curve.gpu, curve.workload, curve.config, kept, curve.idle_w, curve.host_w};
   target.range = domain.range;
-  const auto predictions = method.predict(target);
+  const auto predictions = predict_curve(method, target);
   Scores scores;
   scores.curves = 1;
   if (probes > 0 && method.name() != "default") score_errors(curve, target, predictions, scores);
@@ -173,9 +176,10 @@ Scores score_curve(const Curve& curve, const Domain& domain, int probes, Method&
   return scores;
 }
 
-Scores score_domain(const Data& data, const Domain& domain, const EvaluateOptions& options,
-                    const std::string& name) {
+DomainScores score_domain(const Data& data, const Domain& domain, const EvaluateOptions& options,
+                          const std::string& name) {
   const auto fits = std::make_shared<CurveFits>();
+  DomainScores result{domain.source, domain.gpu, {}, {}};
   std::map<std::string, std::map<std::string, std::vector<Scores>>> by_workload;
   std::set<const Curve*> done;
   for (const Curve* first : domain.targets) {
@@ -197,8 +201,9 @@ Scores score_domain(const Data& data, const Domain& domain, const EvaluateOption
       if (options.leave_out != LeaveOut::gpu &&
           !left_out_together(*curve, *first, options.leave_out))
         continue;
-      by_workload[curve->workload][curve->config].push_back(
-          score_curve(*curve, domain, options.probes, *method));
+      const Scores scores = score_curve(*curve, domain, options.probes, *method);
+      by_workload[curve->workload][curve->config].push_back(scores);
+      result.curves.push_back({curve->workload, curve->config, scores});
       done.insert(curve);
     }
   }
@@ -209,7 +214,8 @@ Scores score_domain(const Data& data, const Domain& domain, const EvaluateOption
       means.push_back(mean_of(repeats));
     workloads.push_back(mean_of(means));
   }
-  return mean_of(workloads);
+  result.scores = mean_of(workloads);
+  return result;
 }
 
 }  // namespace
@@ -256,7 +262,7 @@ Result<std::vector<MethodScores>> evaluate(const std::vector<DataSource>& source
   for (const std::string& name : options.methods) {
     out.push_back({name, {}, {}});
     for (const Domain& domain : data.domains)
-      out.back().domains.push_back({domain.source, domain.gpu, {}});
+      out.back().domains.push_back({domain.source, domain.gpu, {}, {}});
   }
   // One task per method and domain; a task writes only its own slot.
   const std::size_t tasks = out.size() * data.domains.size();
@@ -265,7 +271,7 @@ Result<std::vector<MethodScores>> evaluate(const std::vector<DataSource>& source
     for (std::size_t i = next++; i < tasks; i = next++) {
       MethodScores& method = out[i / data.domains.size()];
       const std::size_t d = i % data.domains.size();
-      method.domains[d].scores = score_domain(data, data.domains[d], options, method.method);
+      method.domains[d] = score_domain(data, data.domains[d], options, method.method);
     }
   };
   const unsigned wanted = options.threads > 0 ? static_cast<unsigned>(options.threads)

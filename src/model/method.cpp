@@ -23,6 +23,7 @@ Result<std::unique_ptr<Method>> make_method(std::string_view name,
   if (name == "ergo") return make_ensemble(fits);
   if (name == "quadratic") return make_polynomial("quadratic", 2);
   if (name == "linear") return make_polynomial("linear", 1);
+  if (name == "gpyjoules") return make_gpyjoules();
   if (name == "constant") return make_constant();
   if (name == "default") return make_default_policy();
   return Error{Errc::invalid_argument, fmt::format("there is no method '{}'", name),

@@ -42,10 +42,17 @@ struct Scores {
   std::optional<double> edp_coverage;
 };
 
+struct CurveScores {
+  std::string workload;
+  std::string config;
+  Scores scores;
+};
+
 struct DomainScores {
   std::string source;
   std::string gpu;
   Scores scores;
+  std::vector<CurveScores> curves;
 };
 
 struct MethodScores {

@@ -21,6 +21,11 @@ struct Prediction {
   double var_time = 0.0;
   double var_power = 0.0;
   double cov = 0.0;
+  // Half widths of the 95 % intervals over the standard deviations: errors have longer tails than
+  // the normal's 1.96.
+  double tail_time = 1.959964;
+  double tail_energy = 1.959964;
+  double tail_edp = 1.959964;
 
   [[nodiscard]] double log_energy() const { return log_time + log_power; }
   [[nodiscard]] double log_edp() const { return 2 * log_time + log_power; }
