@@ -45,6 +45,7 @@ struct Sampler::State {
   std::optional<Instant> last_tick;  // the latest tick
   bool observer_failed = false;
 
+  std::mutex reading;        // one tick at a time: the sampler's own, and those asked for
   mutable std::mutex mutex;  // guards what stats() and notices() hand out
   SamplerStats totals;
   std::vector<std::string> notices;
@@ -106,14 +107,12 @@ void Sampler::tick() {
 /// Deadlines are absolute, so a late tick does not move the ones after it. Ticks that have gone by
 /// are not made up for.
 void Sampler::State::run(const std::stop_token& stop) {
-  const Seconds cpu_at_begin = [&] {
-    const std::lock_guard lock(mutex);
-    return totals.cpu;
-  }();
+  Seconds published_cpu{0.0};
   const auto publish_cpu = [&] {
     const Seconds used = thread_cpu_time();
     const std::lock_guard lock(mutex);
-    totals.cpu = cpu_at_begin + used;
+    totals.cpu += used - published_cpu;
+    published_cpu = used;
   };
   const auto period_ns = std::max<std::int64_t>(1, std::llround(options.period.value() * 1e9));
   Instant next = *origin;
@@ -143,11 +142,13 @@ void Sampler::State::note_missed(std::int64_t missed, Instant at) {
     const std::lock_guard lock(mutex);
     totals.missed_ticks += static_cast<std::uint64_t>(missed);
   }
+  const std::lock_guard one_at_a_time(reading);
   timeline.add_gap(Gap{std::nullopt, *last_tick, at,
                        "readings were missed: the machine or a sensor was too slow"});
 }
 
 void Sampler::State::tick() {
+  const std::lock_guard one_at_a_time(reading);
   const Instant now = clock.now();
   if (!origin) origin = now;
   std::uint64_t samples = 0;

@@ -60,7 +60,7 @@ class Sampler {
   void start();
   /// Takes a last reading, then ends the thread. Idempotent.
   void stop();
-  /// One reading now, on the calling thread. Only before start() or after stop().
+  /// One reading now, on the calling thread, beside those of the sampler's own: the edge of a window. Thread-safe.
   void tick();
 
   [[nodiscard]] SamplerStats stats() const;
