@@ -33,6 +33,22 @@ class BoardCounter {
   double wrapped_ = 0.0;
 };
 
+/// A field of the batched call, or a call of its own for drivers without it.
+struct Field {
+  unsigned id = 0;
+  std::size_t signal = 0;
+  SignalKind kind = SignalKind::gauge;
+  BoardCounter energy;
+  WrapCounter counter{0.0};
+};
+
+/// A call of its own that yields one or two numbers.
+struct Poll {
+  std::vector<std::size_t> signals;
+  std::function<abi::Return(double* values)> ask;
+  std::optional<Field> field;  ///< set for energy and power
+};
+
 /// Reads one board: energy, power and throttle time in one nvmlDeviceGetFieldValues call per tick;
 /// utilisation, clocks, memory and temperature about ten times a second, GPM five times, processes
 /// once, however fast the sampler runs. Which signals exist is decided at construction by asking
@@ -57,21 +73,6 @@ class BoardSensor final : public Sensor {
   Result<void> do_read(const Clock& clock, Batch& out) override;
 
  private:
-  /// A field of the batched call, or a call of its own for drivers without it.
-  struct Field {
-    unsigned id = 0;
-    std::size_t signal = 0;
-    SignalKind kind = SignalKind::gauge;
-    BoardCounter energy;
-    WrapCounter counter{0.0};
-  };
-  /// A call of its own that yields one or two numbers.
-  struct Poll {
-    std::vector<std::size_t> signals;
-    std::function<abi::Return(double* values)> ask;
-    std::optional<Field> field;  ///< set for energy and power
-  };
-
   std::size_t add_signal(SignalInfo info);
   std::size_t add_gauge(std::string_view name, std::string_view unit,
                         SignalKind kind = SignalKind::gauge);
