@@ -32,6 +32,17 @@ std::int64_t monotonic_ns() {
   return t.tv_sec * kNsPerSecond + t.tv_nsec;
 }
 
+// From the start of the simulation the integral is known for ever, whatever the ring has forgotten.
+template <class State>
+double integral_between(const Cell<State>& cell, std::int64_t from_ns, std::int64_t to_ns) {
+  const State& state = cell.now();
+  const auto upto = [&](std::int64_t t_ns) {
+    if (t_ns == state.start_ns) return 0.0;
+    return integral_at(cell.segments, state.segments, state.now_ns, t_ns);
+  };
+  return upto(to_ns) - upto(from_ns);
+}
+
 // A zombie no longer runs anything, though its pid is still taken.
 bool is_gone(std::int32_t pid) {
   if (kill(pid, 0) != 0 && errno == ESRCH) return true;
@@ -189,31 +200,21 @@ Gpu Node::gpu(std::size_t index) {
 double Node::gpu_energy_j(std::size_t index, std::int64_t from_ns, std::int64_t to_ns) {
   const Lock lock(*file_);
   bring_gpu_to_present(index);
-  const Cell<Gpu>& cell = file_->gpus[index];
-  const Gpu& gpu = cell.now();
-  return integral_at(cell.segments, gpu.segments, gpu.now_ns, to_ns) -
-         integral_at(cell.segments, gpu.segments, gpu.now_ns, from_ns);
+  return integral_between(file_->gpus[index], from_ns, to_ns);
 }
 
 double Node::cpu_energy_j(std::size_t package, CpuDomain domain, std::int64_t from_ns,
                           std::int64_t to_ns) {
   const Lock lock(*file_);
   bring_package_to_present(package);
-  const Cell<Package>& cell = file_->packages[package];
-  const Package& state = cell.now();
-  const double activity_s = integral_at(cell.segments, state.segments, state.now_ns, to_ns) -
-                            integral_at(cell.segments, state.segments, state.now_ns, from_ns);
+  const double activity_s = integral_between(file_->packages[package], from_ns, to_ns);
   return sim::cpu_energy_j(domain, static_cast<double>(to_ns - from_ns) * 1e-9, activity_s);
 }
 
-double Node::cpu_activity(std::size_t package) {
+Package Node::package(std::size_t index) {
   const Lock lock(*file_);
-  bring_package_to_present(package);
-  return file_->packages[package].now().load.now.compute;
-}
-
-double Node::cpu_gain(std::size_t package) {
-  return file_->packages[package].now().gain;
+  bring_package_to_present(index);
+  return file_->packages[index].now();
 }
 
 }  // namespace ergo::sim

@@ -107,9 +107,8 @@ class Node {
   /// True energy of a CPU domain between two times, J. NaN as above.
   [[nodiscard]] double cpu_energy_j(std::size_t package, CpuDomain domain, std::int64_t from_ns,
                                     std::int64_t to_ns);
-  /// Activity of a package now, 0..1, and the gain of its counters.
-  [[nodiscard]] double cpu_activity(std::size_t package);
-  [[nodiscard]] double cpu_gain(std::size_t package);
+  /// A copy of a package, brought to the present. `index` < package_count().
+  [[nodiscard]] Package package(std::size_t index);
 
  private:
   class Lock;
