@@ -11,6 +11,8 @@ namespace {
 /// Fewer increments than this say too little about how a load varies: look beyond the window's
 /// edges.
 constexpr int wanted_increments = 40;
+/// An increment of more ticks than this is as good as a mean over all of its time.
+constexpr int most_looks = 50;
 
 /// Power readings near an instant, as a range in which the load moved.
 std::vector<Sample> power_near(const Timeline& timeline, std::optional<SignalId> power,
@@ -23,7 +25,10 @@ std::vector<Sample> power_near(const Timeline& timeline, std::optional<SignalId>
 /// Goes over the increments of a counter: their greatest power, and how they vary.
 class Increments {
  public:
-  Increments(double shortest, double longest) : shortest_(shortest), longest_(longest) {}
+  /// Increments span at least `shortest` seconds and at most `longest`; with `period`, readings are
+  /// frequent enough to tell how many ticks of that length an increment holds.
+  Increments(double shortest, double longest, double period = 0.0)
+      : shortest_(shortest), longest_(longest), period_(period) {}
 
   void add(std::span<const Sample> run) {
     for (const Sample& s : run)
@@ -39,8 +44,10 @@ class Increments {
       last_ = s;
       return;
     }
-    const double dt = (s.time - last_.time).value();
-    if (dt < shortest_) return;
+    double dt = (s.time - last_.time).value();
+    // An unchanged value is the same tick, read again.
+    if (dt < shortest_ || (s.value <= last_.value && dt <= longest_)) return;
+    if (period_ > 0.0) dt = period_ * std::max(1.0, std::round(dt / period_));
     const double watts = (s.value - last_.value) / dt;
     last_ = s;
     if (dt > longest_) {
@@ -53,6 +60,7 @@ class Increments {
 
   double shortest_;
   double longest_;
+  double period_;
   bool seen_ = false;
   Sample last_;
   Variogram variogram_;
@@ -67,13 +75,17 @@ void add_part_time(SourceEnergy& energy, const Timeline& timeline, Window window
   const double step = std::max(period, spacing);
   const double lack = wanted_increments * step - window.duration().value();
   const Seconds beyond(std::max(0.0, 0.5 * lack));
-  Increments increments(0.75 * step, 3.0 * step);
+  const bool resolved = spacing < 0.4 * period;
+  Increments increments(0.75 * step, 3.0 * step, resolved ? period : 0.0);
   timeline.visit_runs(energy.id, window.begin - beyond, window.end + beyond,
                       [&](std::span<const Sample> run) { increments.add(run); });
-  const auto load = fit_load(increments.variogram(), {step, step});
+  const double glimpse = traits.sampled_fraction * period;
+  const int looks = std::clamp(static_cast<int>(std::lround(step / period)), 1, most_looks);
+  const Observation how{looks < most_looks ? glimpse : step / looks, step, looks, step / looks};
+  const auto load = fit_load(increments.variogram(), how);
   if (!load) return;
   const double periods = window.duration().value() / period;
-  const double missed = load->miss_variance(traits.sampled_fraction * period, period) * periods;
+  const double missed = load->miss_variance(glimpse, period) * periods;
   energy.parts.push_back({"part-time sampling", Joules(1.96 * period * std::sqrt(missed))});
 }
 

@@ -10,12 +10,15 @@ namespace {
 constexpr double unseen_swing = 0.5;
 constexpr double gap_factor = 3.5;
 constexpr int wanted_steps = 40;
+/// Relative half-width of the time constant of a low pass: one published figure, for one card.
+constexpr double time_constant_u = 0.25;
 
 /// How the sensor and the sampler together see the power.
 struct View {
   double spacing = 0.0;  ///< between two readings
   double window = 0.0;   ///< a value is a mean over so long
   double period = 0.0;   ///< a value is renewed so often
+  bool low_pass = false;
   [[nodiscard]] double step() const { return std::max(spacing, period); }
   [[nodiscard]] double long_gap() const { return gap_factor * step(); }
 };
@@ -110,6 +113,7 @@ View view_of(const Timeline& timeline, SignalId id, Window window) {
   View view;
   view.window = traits.averaging_window.value();
   view.period = traits.update_period.value();
+  view.low_pass = traits.low_pass;
   // The median is not moved by a few long gaps; near the window's begin is enough to know the
   // sampler's period.
   const Instant until = std::min(window.end, window.begin + Seconds(60.0));
@@ -153,7 +157,8 @@ double edge_error(const Timeline& timeline, SignalId id, Instant at, double watt
   // A value is up to one period old when it is read; a step within the averaging window is seen as
   // a ramp.
   const double lag = 0.5 * view.period * range;
-  const double smear = view.window > view.step() ? view.window / 8.0 * range : 0.0;
+  const bool smeared = view.window > view.step() && !view.low_pass;
+  const double smear = smeared ? view.window / 8.0 * range : 0.0;
   // Between two readings the load moves, unseen, by half its mean at least.
   const double shape = 0.25 * view.step() * std::max(unseen_swing * watts, 0.5 * range);
   return std::hypot(lag, smear, shape);
@@ -215,7 +220,11 @@ Result<SourceEnergy> by_power(const Timeline& timeline, SignalId id, Window wind
   energy.max_watts = integral.max_watts;
   const double begin = edge_error(timeline, id, covered.begin, integral.at_begin, view);
   const double end = edge_error(timeline, id, covered.end, integral.at_end, view);
-  energy.parts.push_back({"window edges", Joules(uniform_sum_u95(begin, end))});
+  // Behind a low pass the delayed energy is exactly time constant x power, if only the constant were known better.
+  const double constant = view.low_pass ? time_constant_u * 0.5 * view.window : 0.0;
+  const double held_back = constant * std::abs(integral.at_end - integral.at_begin);
+  energy.parts.push_back(
+      {"window edges", Joules(std::hypot(uniform_sum_u95(begin, end), held_back))});
   add_sampling(energy, timeline, covered, view, integral.variogram);
   const double clock = integral.half_width_s;
   energy.parts.push_back(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace ergo::energy_detail {
 namespace {
@@ -14,20 +15,28 @@ double adjoining(double a, double b) {
   return (1.0 - std::exp(-a)) * (1.0 - std::exp(-b));
 }
 
-/// Variogram at one and two steps of unit-variance observations.
+/// Variogram at one and two steps of observations of a load of unit variance.
 struct Unit {
   double one;
   double two;
 };
 
-Unit unit_variogram(Observation how, double tau) {
+Unit unit_variogram(const Observation& how, double tau) {
   const double x = std::max(how.window / tau, 1e-9);
-  const double step = how.step / tau;
   const double self = x < 1e-4 ? 1.0 : square(x) / (x * x);
   const double edge = x < 1e-4 ? 1.0 : (1.0 - std::exp(-x)) / x;
-  const double one = edge * edge * std::exp(-(step - x));
-  const double two = edge * edge * std::exp(-(2.0 * step - x));
-  return {self - one, self - two};
+  // Covariance of two glimpses that begin `distance` seconds apart.
+  const auto glimpses = [&](double distance) {
+    return distance < how.window ? self : edge * edge * std::exp(-(distance / tau - x));
+  };
+  double at[3] = {0.0, 0.0, 0.0};
+  for (int lag = 0; lag < 3; ++lag) {
+    for (int i = 1 - how.looks; i < how.looks; ++i) {
+      at[lag] += (how.looks - std::abs(i)) * glimpses(std::abs(lag * how.step + i * how.period));
+    }
+    at[lag] /= how.looks * how.looks;
+  }
+  return {at[0] - at[1], at[0] - at[2]};
 }
 
 }  // namespace

@@ -31,10 +31,13 @@ class Variogram {
   std::size_t n2_ = 0;
 };
 
-/// What is observed: means over `window` seconds, one every `step` seconds.
+/// What is observed, one value every `step` seconds: the mean of `looks` glimpses of `window`
+/// seconds each, `period` seconds apart.
 struct Observation {
   double window = 0.0;
   double step = 0.0;
+  int looks = 1;
+  double period = 0.0;
 };
 
 /// A load as a stationary process with covariance variance * exp(-|t| / correlation_time): the

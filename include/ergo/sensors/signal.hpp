@@ -37,6 +37,9 @@ struct PowerTraits {
   /// A power value at time t is the mean over [t - averaging_window, t]; 0 for an instantaneous value.
   /// An energy counter has 0.
   Seconds averaging_window{0.0};
+  /// The value follows the power like a capacitor with a time constant of averaging_window / 2 (the same mean delay)
+  /// in place of a mean over averaging_window.
+  bool low_pass = false;
   /// Share of each update period that the sensor really looks at (A100, H100: 0.25). 1 = sees everything.
   double sampled_fraction = 1.0;
   /// The smallest step of an energy counter, J; 0 when unknown or irrelevant.

@@ -157,6 +157,7 @@ PowerTraits traits_of(const BoardKind& board, EnergyField field) {
       traits.update_period = Seconds(shape.period);
       traits.averaging_window = Seconds(shape.window);
       traits.sampled_fraction = shape.sampled();
+      traits.low_pass = shape.window == capacitor.window;
       break;
     }
   }

@@ -1,0 +1,135 @@
+#include "truth.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ergo::testing {
+
+void TrueLoad::add(double duration_s, double watts) {
+  watts_.push_back(watts);
+  joules_.push_back(joules_.back() + duration_s * watts);
+  times_.push_back(times_.back() + duration_s);
+}
+
+std::size_t TrueLoad::piece(double t_s) const {
+  const auto after = std::upper_bound(times_.begin(), times_.end(), t_s);
+  const auto index = after == times_.begin() ? 0 : after - times_.begin() - 1;
+  return std::min(static_cast<std::size_t>(index), watts_.size() - 1);
+}
+
+double TrueLoad::power(double t_s) const { return watts_[piece(t_s)]; }
+
+double TrueLoad::cumulative(double t_s) const {
+  const std::size_t i = piece(t_s);
+  return joules_[i] + (t_s - times_[i]) * watts_[i];
+}
+
+double TrueLoad::energy(double from_s, double to_s) const {
+  return cumulative(to_s) - cumulative(from_s);
+}
+
+TrueLoad random_load(LoadShape shape, double length_s, double idle_w, double full_w,
+                     std::mt19937_64& random) {
+  std::uniform_real_distribution<double> unit(0.0, 1.0);
+  const double high = idle_w + (0.3 + 0.7 * unit(random)) * (full_w - idle_w);
+  const double low = idle_w + 0.2 * unit(random) * (high - idle_w);
+  TrueLoad load;
+  if (shape == LoadShape::steady) {
+    std::normal_distribution<double> noise(1.0, 0.02);
+    while (load.end() < length_s) load.add(0.05, high * noise(random));
+    return load;
+  }
+  // Periods from 50 ms (a training step) to 3 s (an evaluation), spread evenly on the logarithm.
+  const double period = 0.05 * std::pow(60.0, unit(random));
+  const double duty = 0.2 + 0.6 * unit(random);
+  load.add(period * unit(random), low);
+  if (shape == LoadShape::square) {
+    while (load.end() < length_s) {
+      load.add(period * duty, high);
+      load.add(period * (1.0 - duty), low);
+    }
+    return load;
+  }
+  std::exponential_distribution<double> wait(1.0);
+  while (load.end() < length_s) {
+    load.add(period * duty * wait(random), high * (0.8 + 0.2 * unit(random)));
+    load.add(period * (1.0 - duty) * wait(random), low);
+  }
+  return load;
+}
+
+std::vector<Board> boards() {
+  return {
+      {"V100", 42, 300, 0.020, 0.010, 0.0, true},  {"T4", 10, 70, 0.100, 0.100, 0.0, true},
+      {"K80", 27, 149, 0.015, 0.015, 0.84, false}, {"A100", 62, 400, 0.100, 0.025, 0.0, true},
+      {"H200", 76, 700, 0.100, 0.025, 0.0, true},
+  };
+}
+
+BoardSensor::BoardSensor(const TrueLoad& load, const Board& board, double phase, double gain)
+    : load_(load), board_(board), gain_(gain), next_tick_(phase * board.period_s) {
+  name_ = board.name;
+  const bool low_pass = board.low_pass_s > 0.0;
+  filtered_ = watts_ = load.power(0.0);
+  SignalInfo info;
+  info.channel = info.device = "gpu0";
+  info.domain = Domain::gpu;
+  info.provenance = Provenance::simulated;
+  info.in_total = true;
+  info.traits.update_period = Seconds(board.period_s);
+  info.traits.sampled_fraction = low_pass ? 1.0 : std::min(1.0, board.window_s / board.period_s);
+  info.traits.gain_u95 = 0.05;
+  info.traits.gain_kind = "nvml board sensor";
+  if (board.counter) {
+    info.name = "nvml.total_energy@gpu0";
+    info.source = "nvml.total_energy";
+    info.kind = SignalKind::energy;
+    info.unit = "J";
+    info.traits.quantum = Joules(1e-3);
+    signals_.push_back(info);
+  }
+  info.name = "nvml.power_instant@gpu0";
+  info.source = "nvml.power_instant";
+  info.kind = SignalKind::power;
+  info.unit = "W";
+  info.rank = 1;
+  info.traits.quantum = Joules(0.0);
+  info.traits.averaging_window = Seconds(low_pass ? 2.0 * board.low_pass_s : board.window_s);
+  info.traits.low_pass = low_pass;
+  signals_.push_back(info);
+}
+
+double BoardSensor::read_out(double tick_s) {
+  if (board_.low_pass_s <= 0.0) {
+    const double from = std::max(0.0, tick_s - board_.window_s);
+    return tick_s > from ? load_.energy(from, tick_s) / (tick_s - from) : load_.power(0.0);
+  }
+  double t = last_tick_;
+  auto edge = std::upper_bound(load_.edges().begin(), load_.edges().end(), t);
+  while (t < tick_s) {
+    const double to = edge == load_.edges().end() ? tick_s : std::min(tick_s, *edge++);
+    const double watts = load_.power(t);
+    filtered_ = watts + (filtered_ - watts) * std::exp(-(to - t) / board_.low_pass_s);
+    t = to;
+  }
+  last_tick_ = tick_s;
+  return filtered_;
+}
+
+void BoardSensor::go_to(double t_s) {
+  for (; next_tick_ <= t_s; next_tick_ += board_.period_s) {
+    watts_ = read_out(next_tick_);
+    counted_ += watts_ * board_.period_s;
+  }
+}
+
+Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
+  const Instant now = clock.now();
+  go_to((now - Instant{}).value());
+  std::size_t signal = 0;
+  if (board_.counter) out.add(signal++, std::floor(gain_ * counted_ * 1e3) * 1e-3, now, now);
+  out.add(signal, std::round(gain_ * watts_ * 1e3) * 1e-3, now, now);
+  return {};
+}
+
+}  // namespace ergo::testing
