@@ -8,12 +8,19 @@
 namespace ergo {
 namespace {
 
-/// The middle value; the mean of the two middle ones of an even number. `values` is reordered and
-/// must not be empty.
+/// The value below which `share` of the values lie, interpolated. `values` must be sorted and not
+/// empty.
+double quantile(const std::vector<double>& values, double share) {
+  const double at = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+/// The median. `values` is reordered and must not be empty.
 double middle(std::vector<double>& values) {
   std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+  return quantile(values, 0.5);
 }
 
 /// When a signal was seen to change.
@@ -41,6 +48,7 @@ struct Watch {
 
 SignalProbe result_of(Watch& watch, const SignalInfo& info) {
   constexpr std::size_t enough_changes = 3;
+  constexpr std::size_t beat_changes = 8;
   SignalProbe probe;
   probe.signal = info.name;
   probe.changes = watch.changes;
@@ -49,8 +57,16 @@ SignalProbe result_of(Watch& watch, const SignalInfo& info) {
   if (watch.changes < enough_changes) return probe;
   probe.update_period = Seconds(middle(watch.periods));
   // A change is seen up to one read late, so that periods are known to about two reads.
-  const double tolerance = std::max(0.25 * probe.claimed.value(), 2 * probe.resolution.value());
-  probe.disagrees = std::abs((*probe.update_period - probe.claimed).value()) > tolerance;
+  const auto tolerance = [&](Seconds period) {
+    return std::max(0.25 * period.value(), 2 * probe.resolution.value());
+  };
+  const double lower = quantile(watch.periods, 0.25);
+  const double upper = quantile(watch.periods, 0.75);
+  probe.regular = watch.changes >= beat_changes && upper - lower <= tolerance(*probe.update_period);
+  const double allowed = tolerance(probe.claimed);
+  const bool faster = lower < probe.claimed.value() - allowed;
+  const bool slower = probe.regular && (*probe.update_period - probe.claimed).value() > allowed;
+  probe.disagrees = faster || slower;
   return probe;
 }
 

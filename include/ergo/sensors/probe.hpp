@@ -27,15 +27,17 @@ struct ProbeOptions {
 struct SignalProbe {
   std::string signal;
   std::size_t changes = 0;  ///< how often the value differed from the one before
-  /// Median time between changes; absent after fewer than three. An upper bound where a constant
-  /// load gives equal values in a row.
+  /// Median time between changes; absent after fewer than three.
   std::optional<Seconds> update_period;
+  /// Changes came at a steady beat. If not, values that happen to be equal in a row (a constant
+  /// load) hide updates, and `update_period` is only an upper bound.
+  bool regular = false;
   /// The time between two reads, the resolution of `update_period`.
   Seconds resolution{0.0};
   /// What the signal's traits claim; 0 = fresh at each read.
   Seconds claimed{0.0};
-  /// The measured period is clearly another than the claimed one. The traits are left as they are:
-  /// this is for people.
+  /// The claim is wrong: the value is renewed clearly more often, or at a steady beat clearly less
+  /// often. The traits are left as they are: this is for people.
   bool disagrees = false;
 };
 

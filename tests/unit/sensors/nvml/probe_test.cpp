@@ -39,6 +39,7 @@ class SteppingSensor final : public Sensor {
   }
   Seconds cost{0.0001};
   bool constant = false;
+  bool mostly_equal = false;    ///< a load that is almost constant: few updates change the value
   Errc fails = Errc::canceled;  ///< canceled = works
   int reads = 0;
 
@@ -48,8 +49,10 @@ class SteppingSensor final : public Sensor {
     const Instant before = clock.now();
     clock_.advance(cost);
     if (fails != Errc::canceled) return Error{fails, "no answer", {}};
-    const double step =
-        constant ? 0.0 : std::floor(static_cast<double>(before.ns) * 1e-9 / period_.value());
+    double step = std::floor(static_cast<double>(before.ns) * 1e-9 / period_.value());
+    // After updates 0, 1, 4, 9, … only.
+    if (mostly_equal) step = std::floor(std::sqrt(step));
+    if (constant) step = 0;
     for (std::size_t i = 0; i < signals_.size(); ++i)
       out.add(i, 50.0 + step, before, clock.now());
     return {};
@@ -84,6 +87,24 @@ TEST(Probe, ReportsTablesThatAreWrongAndLeavesThemAlone) {
   EXPECT_THAT(describe_disagreement(probe.signals[0]), HasSubstr("every 100 ms"));
   EXPECT_THAT(describe_disagreement(probe.signals[0]), HasSubstr("not every 20 ms"));
   EXPECT_DOUBLE_EQ(sensor.signals()[0].traits.update_period.value(), 0.02);
+}
+
+TEST(Probe, EqualValuesInARowAreNotTakenForASlowSensor) {
+  StepClock clock;
+  SteppingSensor sensor(clock, Seconds(0.01), Seconds(0.01));
+  sensor.mostly_equal = true;
+  const SensorProbe probe = probe_update_period(sensor, clock);
+  EXPECT_GT(probe.signals[0].update_period->value(), 0.05);
+  EXPECT_FALSE(probe.signals[0].regular);
+  EXPECT_FALSE(probe.signals[0].disagrees);
+}
+
+TEST(Probe, AValueRenewedMoreOftenThanClaimedDisagrees) {
+  StepClock clock;
+  SteppingSensor sensor(clock, Seconds(0.02), Seconds(0.1));
+  const SensorProbe probe = probe_update_period(sensor, clock);
+  EXPECT_TRUE(probe.signals[0].disagrees);
+  EXPECT_TRUE(probe.signals[0].regular);
 }
 
 TEST(Probe, AValueThatNeverChangesHasNoPeriodRatherThanAWrongOne) {
