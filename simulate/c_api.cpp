@@ -3,11 +3,15 @@
 #include "node.hpp"
 #include "sim_api.h"
 
-#include <cmath>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #define ERGO_SIM_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -19,8 +23,11 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 // One per process, as the C interface has no handle to hang it on. Never destroyed: the contexts
 // end with the process.
 struct Attached {
-  std::mutex mutex;  // guards node and contexts; a running ergo_sim_run holds only its context
-  std::unique_ptr<Node> node;
+  std::mutex mutex;  // guards everything here; a running ergo_sim_run holds only its context
+  std::string path;
+  std::vector<std::unique_ptr<Node>>
+      nodes;  // the last one is current; earlier ones may still be in use
+  pid_t pid = 0;
   std::map<unsigned, std::shared_ptr<GpuContext>> contexts;
 };
 
@@ -29,15 +36,25 @@ Attached& attached() {
   return *one;
 }
 
+// Follows ERGO_SIM_STATE when it changes, and gives a forked child contexts of its own.
+Node* current(Attached& all) {
+  const char* path = std::getenv(kStateVariable);  // NOLINT(concurrency-mt-unsafe)
+  if (path == nullptr) return nullptr;
+  if (all.pid != getpid() || all.path != path) all.contexts.clear();
+  all.pid = getpid();
+  if (all.nodes.empty() || all.path != path) {
+    auto opened = Node::open(path);
+    if (!opened) return nullptr;
+    all.path = path;
+    all.nodes.push_back(std::make_unique<Node>(std::move(opened).value()));
+  }
+  return all.nodes.back().get();
+}
+
 Node* node() {
   Attached& all = attached();
   const std::lock_guard guard(all.mutex);
-  if (!all.node) {
-    auto opened = Node::from_environment();
-    if (!opened) return nullptr;
-    all.node = std::make_unique<Node>(std::move(opened).value());
-  }
-  return all.node.get();
+  return current(all);
 }
 
 Node* node_with_gpu(unsigned gpu) {
@@ -46,10 +63,10 @@ Node* node_with_gpu(unsigned gpu) {
 }
 
 std::shared_ptr<GpuContext> context(unsigned gpu) {
-  Node* one = node_with_gpu(gpu);
-  if (one == nullptr) return nullptr;
   Attached& all = attached();
   const std::lock_guard guard(all.mutex);
+  Node* one = current(all);
+  if (one == nullptr) return nullptr;
   std::shared_ptr<GpuContext>& place = all.contexts[gpu];
   if (!place) {
     auto opened = GpuContext::open(*one, gpu);

@@ -65,11 +65,18 @@ Result<GpuContext> GpuContext::open(Node& node, std::size_t gpu, std::uint64_t m
 }
 
 GpuContext::GpuContext(GpuContext&& other) noexcept
-    : node_(std::exchange(other.node_, nullptr)), gpu_(other.gpu_), slot_(other.slot_) {}
+    : node_(std::exchange(other.node_, nullptr)),
+      gpu_(other.gpu_),
+      slot_(other.slot_),
+      pid_(other.pid_) {}
 
 GpuContext::~GpuContext() {
-  if (node_ != nullptr) node_->update(gpu_, [&](Gpu& state) { state.slots[slot_] = Slot{}; });
+  if (node_ == nullptr || pid_ != getpid()) return;  // after a fork the slot is still the parent's
+  node_->update(gpu_, [&](Gpu& state) { state.slots[slot_] = Slot{}; });
 }
+
+GpuContext::GpuContext(Node& node, std::size_t gpu, std::size_t slot)
+    : node_(&node), gpu_(gpu), slot_(slot), pid_(getpid()) {}
 
 void GpuContext::set_memory(std::uint64_t bytes) {
   node_->update(gpu_, [&](Gpu& state) { state.slots[slot_].memory_bytes = bytes; });

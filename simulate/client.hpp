@@ -31,12 +31,12 @@ class GpuContext {
   Result<double> run(const Demand& demand, double work_s);
 
  private:
-  GpuContext(Node& node, std::size_t gpu, std::size_t slot)
-      : node_(&node), gpu_(gpu), slot_(slot) {}
+  GpuContext(Node& node, std::size_t gpu, std::size_t slot);
 
   Node* node_;
   std::size_t gpu_;
   std::size_t slot_;
+  std::int32_t pid_;
 };
 
 }  // namespace ergo::sim

@@ -103,7 +103,9 @@ void pass_time(Gpu& gpu, std::int64_t to_ns) {
   const std::int64_t from_ns = gpu.now_ns;
   const double dt = seconds(to_ns - from_ns);
   const Mix mix = mix_demands(gpu);
-  gpu.true_j += gpu.point.power_w * dt;
+  // From the last change of power on, so that the sum does not depend on how often it was asked
+  // for.
+  gpu.true_j = gpu.segment.before + gpu.segment.level * seconds(to_ns - gpu.segment.start_ns);
   observe(gpu.sensor, from_ns, to_ns, gpu.point.power_w);
   const bool busy = mix.total.active();
   gpu.busy_s += busy ? dt : 0.0;
@@ -147,7 +149,6 @@ double Gpu::counter_j() const {
 }
 
 void append_segment(SegmentRing ring, std::uint64_t& count, const Segment& segment) {
-  if (count > 0 && ring[(count - 1) % ring.size()].level == segment.level) return;
   ring[count % ring.size()] = segment;
   ++count;
 }
@@ -179,7 +180,9 @@ void reconsider(Gpu& gpu, SegmentRing ring) {
                                          gpu.point.effective_clock_mhz)
                      : 0.0;
   }
-  append_segment(ring, gpu.segments, {gpu.now_ns, gpu.point.power_w, gpu.true_j});
+  if (gpu.segments > 0 && gpu.segment.level == gpu.point.power_w) return;
+  gpu.segment = {gpu.now_ns, gpu.point.power_w, gpu.true_j};
+  append_segment(ring, gpu.segments, gpu.segment);
 }
 
 void start_gpu(Gpu& gpu, const LoadSpec& load, std::int64_t start_ns, double sensor_phase,

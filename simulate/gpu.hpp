@@ -56,6 +56,13 @@ struct GpuIdentityData {
   double counter_start_j = 0.0;
 };
 
+/// Constant power from `start_ns` on; `before` is the integral up to there.
+struct Segment {
+  std::int64_t start_ns = 0;
+  double level = 0.0;
+  double before = 0.0;
+};
+
 struct Gpu {
   GpuIdentityData id;
   Faults faults;
@@ -88,6 +95,7 @@ struct Gpu {
 
   // Where the energy went, for queries about the past: the ring of segments beside this struct.
   std::uint64_t segments = 0;  ///< written since the start
+  Segment segment;             ///< the last of them
 
   [[nodiscard]] const Preset& preset() const {
     return presets()[static_cast<std::size_t>(id.preset)];
@@ -99,20 +107,13 @@ struct Gpu {
   [[nodiscard]] double reported_w(double sensor_w) const { return sensor_w * id.gain; }
 };
 
-/// Constant power from `start_ns` on; `before` is the integral up to there.
-struct Segment {
-  std::int64_t start_ns = 0;
-  double level = 0.0;
-  double before = 0.0;
-};
-
 inline constexpr std::size_t kSegmentCapacity = 1U << 17U;
 /// The oldest segments are not looked at: a process killed while writing may have overwritten them.
 inline constexpr std::size_t kSegmentMargin = 1U << 13U;
 
 using SegmentRing = std::span<Segment>;
 
-/// Appends to the ring unless the level goes on. `count` is how many were ever written.
+/// Appends to the ring. `count` is how many were ever written.
 void append_segment(SegmentRing ring, std::uint64_t& count, const Segment& segment);
 
 /// The integral of the level from the start up to `t_ns`, or NaN when `t_ns` is no longer (or not

@@ -32,20 +32,22 @@ void start_package(Package& package, const LoadSpec& load, std::int64_t start_ns
                    SegmentRing ring) {
   package.now_ns = package.start_ns = start_ns;
   package.load = start_load(load, start_ns);
-  append_segment(ring, package.segments, {start_ns, package.load.now.compute, 0.0});
+  package.segment = {start_ns, package.load.now.compute, 0.0};
+  append_segment(ring, package.segments, package.segment);
 }
 
 bool advance(Package& package, std::int64_t to_ns, SegmentRing ring, int max_events) {
   while (package.now_ns < to_ns) {
     if (max_events-- <= 0) return false;
-    const std::int64_t upto = std::min(to_ns, package.load.next_edge_ns);
-    package.activity_s +=
-        package.load.now.compute * static_cast<double>(upto - package.now_ns) * 1e-9;
-    package.now_ns = upto;
-    while (package.load.next_edge_ns <= package.now_ns)
-      pass_edge(package.load);
-    append_segment(ring, package.segments,
-                   {package.now_ns, package.load.now.compute, package.activity_s});
+    package.now_ns = std::min(to_ns, package.load.next_edge_ns);
+    const Segment& last = package.segment;
+    package.activity_s =
+        last.before + last.level * static_cast<double>(package.now_ns - last.start_ns) * 1e-9;
+    if (package.now_ns < package.load.next_edge_ns) break;
+    pass_edge(package.load);
+    if (package.load.now.compute == last.level) continue;
+    package.segment = {package.now_ns, package.load.now.compute, package.activity_s};
+    append_segment(ring, package.segments, package.segment);
   }
   return true;
 }

@@ -22,6 +22,7 @@ struct Package {
   double activity_s = 0.0;  ///< integral of the activity since start_ns
   double gain = 1.0;
   std::uint64_t segments = 0;
+  Segment segment;  ///< the last of them
 };
 
 /// True power of a domain at an activity of 0..1, W.
