@@ -1,9 +1,11 @@
 #include "ergo/experiment/runner.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <mutex>
 
 #include "ergo/core/files.hpp"
@@ -51,6 +53,33 @@ Seconds slowest_update(const Timeline& timeline) {
   return slowest;
 }
 
+/// Pairs marks up as they arrive, so that a window is known (and stored) as soon as it has ended. The record's windows
+/// are built at the end, from all marks together.
+class OpenWindows {
+ public:
+  explicit OpenWindows(RunEvents& events) : events_(events) {}
+
+  void take(const MarkMessage& mark, int pid) {
+    std::vector<MarkMessage>& open = open_[{pid, mark.name}];
+    if (mark.kind == MarkKind::begin) open.push_back(mark);
+    if (mark.kind != MarkKind::end || open.empty()) return;
+    MarkedWindow window;
+    window.name = mark.name;
+    window.pid = pid;
+    window.begin = open.back().time;
+    window.end = mark.time;
+    window.count = mark.count ? mark.count : open.back().count;
+    open.pop_back();
+    window.index = ended_[mark.name]++;
+    events_.on_window(window);
+  }
+
+ private:
+  RunEvents& events_;
+  std::map<std::pair<int, std::string>, std::vector<MarkMessage>> open_;
+  std::map<std::string, int> ended_;
+};
+
 std::string describe(const Missing& missing) {
   std::string text = fmt::format("{} is not measured: {}", missing.what, missing.why);
   if (!missing.fix.empty()) text += fmt::format("; to change that: {}", missing.fix);
@@ -63,7 +92,7 @@ struct Runner::State {
   Environment environment;
   RunnerOptions options;
   Clock& clock;
-  std::shared_ptr<CurrentScope> scope = std::make_shared<CurrentScope>();
+  std::shared_ptr<CurrentScope> scope;
   Discovery found;
 
   std::vector<Sensor*> sensors() const {
@@ -113,7 +142,7 @@ std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& eve
 class MeasuredRun {
  public:
   MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events, SignalForwarder signals,
-              TemporaryFolder folder, std::unique_ptr<MarkServer> marks)
+              TemporaryFolder folder, MarkServer marks)
       : state_(state),
         request_(request),
         events_(events),
@@ -137,7 +166,7 @@ class MeasuredRun {
   RunEvents& events_;
   SignalForwarder signals_;
   TemporaryFolder folder_;
-  std::unique_ptr<MarkServer> marks_;
+  MarkServer marks_;
   std::shared_ptr<Timeline> timeline_;
   std::optional<process::RunCgroup> cgroup_;
   std::unique_ptr<Sensor> process_sensor_;
@@ -151,7 +180,7 @@ ChildSpec MeasuredRun::child_spec() {
   ChildSpec spec;
   spec.argv = request_.command;
   spec.environment = state_.options.environment;
-  spec.environment.emplace_back("ERGO_MARKS", marks_->path().string());
+  spec.environment.emplace_back("ERGO_MARKS", marks_.path().string());
   spec.environment.emplace_back("ERGO_RUN_DIR", folder_.path().string());
   spec.adopt_orphans = true;
   spec.run_as = state_.options.run_as;
@@ -220,9 +249,9 @@ void MeasuredRun::finish(Child& child, const ChildEnd& end) {
   child.reap();
   if (const auto window = state_.baseline(*timeline_, events_, signals_, "idle after")) idle_.push_back(*window);
 
-  marks_->stop();
+  marks_.stop();
   const Window run{child.started(), end.time};
-  MarkedWindows marked = build_windows(marks_->take(), run.begin, run.end);
+  const MarkedRun marked = marks_.windows(run.begin, run.end);
   MeasureOptions options;
   options.idle = idle_from(*timeline_, idle_);
   fill_record(record_, *timeline_, run, marked.windows, options);
@@ -278,7 +307,7 @@ RunOutcome MeasuredRun::execute() {
 }
 
 Runner::Runner(Environment environment, RunnerOptions options, Clock& clock)
-    : state_(std::make_unique<State>(State{std::move(environment), std::move(options), clock})) {
+    : state_(std::make_unique<State>(State{std::move(environment), std::move(options), clock, std::make_shared<CurrentScope>(), {}})) {
   state_->found = discover({state_->environment, state_->options.gpus, state_->scope});
   state_->open_meters();
 }
@@ -294,7 +323,11 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   if (!signals) return signals.error();
   auto folder = TemporaryFolder::create("ergo-run");
   if (!folder) return folder.error();
-  auto marks = MarkServer::start();
+  OpenWindows open_windows(events);
+  MarkServerOptions mark_options;
+  mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) { open_windows.take(mark, pid); };
+  if (state_->options.run_as) mark_options.owner = state_->options.run_as->uid;
+  auto marks = MarkServer::start(mark_options);
   if (!marks) return marks.error();
   return MeasuredRun(*state_, request, events, std::move(*signals), std::move(*folder), std::move(*marks)).execute();
 }

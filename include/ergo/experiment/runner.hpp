@@ -11,6 +11,7 @@
 #include "ergo/core/environment.hpp"
 #include "ergo/core/result.hpp"
 #include "ergo/experiment/child.hpp"
+#include "ergo/experiment/marks.hpp"
 #include "ergo/sampling/timeline.hpp"
 #include "ergo/sensors/registry.hpp"
 #include "ergo/store/records.hpp"
@@ -42,6 +43,8 @@ class RunEvents {
   virtual void on_phase(std::string_view /*phase*/, std::optional<Seconds> /*length*/) {}
   /// A few times a second while the command runs.
   virtual void on_progress(const Timeline& /*timeline*/, Instant /*begin*/) {}
+  /// A marked window has ended. On the marks' thread; its number counts ends, not starts. Must not block.
+  virtual void on_window(const MarkedWindow& /*window*/) {}
   /// On the sampler's thread, once per sample. Must not block.
   virtual void on_sample(const Timeline& /*timeline*/, SignalId /*id*/, const Sample& /*sample*/) {}
 };
