@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t largest_table = 4096;
 constexpr int check_pause_us = 30'000;
 constexpr double check_factor = 8.0;
+constexpr double shortest_check_s = 0.005;
+constexpr double least_check_w = 5.0;
 constexpr std::int64_t largest_lag_ns = 1'000'000'000;
 constexpr std::uint64_t largest_ns =
     (std::uint64_t{1} << 62U) - 1;  // keeps sums of garbage from overflowing
@@ -110,22 +112,15 @@ Result<std::optional<GpuMetrics>> read_gpu_metrics(sysfs::Attribute& file) {
   return std::optional<GpuMetrics>{*metrics};
 }
 
-Result<void> check_accumulator(sysfs::Attribute& file) {
-  const auto first = read_gpu_metrics(file);
-  if (!first) return first.error();
-  if (!*first || !(*first)->energy_accumulator || !(*first)->system_clock_ns) {
-    return Error{Errc::not_supported, "gpu_metrics has no energy accumulator", {}};
-  }
-  ::usleep(check_pause_us);
-  const auto second = read_gpu_metrics(file);
-  if (!second || !*second || !(*second)->energy_accumulator || !(*second)->system_clock_ns)
+Result<void> compare_tables(const GpuMetrics& earlier, const GpuMetrics& later) {
+  const GpuMetrics& a = earlier;
+  const GpuMetrics& b = later;
+  if (!a.energy_accumulator || !b.energy_accumulator || !a.system_clock_ns || !b.system_clock_ns)
     return {};
-  const GpuMetrics& a = **first;
-  const GpuMetrics& b = **second;
-  if (*b.system_clock_ns <= *a.system_clock_ns || !b.socket_power_w || *b.socket_power_w < 5.0)
+  if (*b.system_clock_ns <= *a.system_clock_ns || *b.energy_accumulator < *a.energy_accumulator)
     return {};
   const double seconds = static_cast<double>(*b.system_clock_ns - *a.system_clock_ns) * 1e-9;
-  if (seconds < 0.005 || *b.energy_accumulator < *a.energy_accumulator) return {};
+  if (seconds < shortest_check_s || b.socket_power_w.value_or(0.0) < least_check_w) return {};
   const double watts = static_cast<double>(*b.energy_accumulator - *a.energy_accumulator) *
                        joules_per_accumulator_step / seconds;
   const double ratio = watts / *b.socket_power_w;
@@ -135,6 +130,18 @@ Result<void> check_accumulator(sysfs::Attribute& file) {
       fmt::format("the energy accumulator shows {:.1f} W where the power reading is {:.1f} W",
                   watts, *b.socket_power_w),
       {}};
+}
+
+Result<void> check_accumulator(sysfs::Attribute& file) {
+  const auto first = read_gpu_metrics(file);
+  if (!first) return first.error();
+  if (!*first || !(*first)->energy_accumulator || !(*first)->system_clock_ns) {
+    return Error{Errc::not_supported, "gpu_metrics has no energy accumulator", {}};
+  }
+  ::usleep(check_pause_us);
+  const auto second = read_gpu_metrics(file);
+  if (!second || !*second) return {};
+  return compare_tables(**first, **second);
 }
 
 std::unique_ptr<Sensor> open_amdgpu(const std::filesystem::path& device,

@@ -36,9 +36,12 @@ class AmdGpuSensor final : public ChipSensor {
 /// Reads one table from an open gpu_metrics file; absent when the file is empty at this instant.
 Result<std::optional<GpuMetrics>> read_gpu_metrics(sysfs::Attribute& file);
 
-/// Whether the accumulator counts what the power reading says, within a factor of eight: some
-/// firmware freezes it or counts in another unit (ROCm/amdsmi issue 38). Looks twice, 30 ms apart;
-/// a table that does not move proves nothing. Errors: not_supported with the reason.
+/// Whether the accumulator counted between two tables what the power reading says, within a factor
+/// of eight: some firmware freezes it or counts in another unit (ROCm/amdsmi issue 38). Tables that
+/// did not move on, or a power under 5 W, prove nothing. Errors: not_supported with the reason.
+Result<void> compare_tables(const GpuMetrics& earlier, const GpuMetrics& later);
+
+/// The same for an open file, looking twice, 30 ms apart. Also not_supported: no accumulator.
 Result<void> check_accumulator(sysfs::Attribute& file);
 
 /// The sensor of the card whose PCI device folder is `device`, as gpu`index`; null when it offers
