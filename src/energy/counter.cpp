@@ -14,12 +14,20 @@ constexpr int wanted_increments = 40;
 /// An increment of more ticks than this is as good as a mean over all of its time.
 constexpr int most_looks = 50;
 
-/// Power readings near an instant, as a range in which the load moved.
-std::vector<Sample> power_near(const Timeline& timeline, std::optional<SignalId> power,
-                               const CounterCurve& curve) {
-  if (!power) return {};
+/// Power readings near an instant.
+PowerShape power_near(const Timeline& timeline, std::optional<SignalId> power,
+                      const CounterCurve& curve) {
+  PowerShape shape;
+  if (!power) return shape;
   const Seconds reach(std::max(3.0 * curve.span(), 0.5));
-  return timeline.slice(*power, curve.center() - reach, curve.center() + reach);
+  shape.samples = timeline.slice(*power, curve.center() - reach, curve.center() + reach);
+  if (shape.samples.size() < 2) return shape;
+  const PowerTraits& traits = timeline.info(*power).traits;
+  const Seconds length = shape.samples.back().time - shape.samples.front().time;
+  const double spacing = length.value() / static_cast<double>(shape.samples.size() - 1);
+  shape.resolution =
+      std::max(spacing, traits.update_period.value()) + traits.averaging_window.value();
+  return shape;
 }
 
 /// Goes over the increments of a counter: their greatest power, and how they vary.

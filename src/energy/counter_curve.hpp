@@ -28,6 +28,12 @@ struct EdgeEnergy {
   bool at_most_known = false;
 };
 
+/// A power signal of the same channel around the instant.
+struct PowerShape {
+  std::vector<Sample> samples;
+  double resolution = 0.0;  ///< s: changes faster than this do not show
+};
+
 /// A few seconds of a counter around an instant.
 class CounterCurve {
  public:
@@ -40,9 +46,9 @@ class CounterCurve {
   [[nodiscard]] double spacing() const { return spacing_; }
   [[nodiscard]] const std::vector<Knot>& knots() const { return knots_; }
 
-  /// Energy at the curve's instant. `power` (W, relative seconds) widens the range that the load
-  /// may have moved in.
-  [[nodiscard]] EdgeEnergy edge(const std::vector<Sample>& power) const;
+  /// Energy at the curve's instant. `power` tells in which range the load moved and, where it is
+  /// finer than the counter's ticks, how it moved between them.
+  [[nodiscard]] EdgeEnergy edge(const PowerShape& power) const;
   [[nodiscard]] Instant center() const { return center_; }
   [[nodiscard]] double span() const;
 
@@ -57,7 +63,11 @@ class CounterCurve {
   [[nodiscard]] std::size_t segment() const;
   [[nodiscard]] double slope(std::size_t segment) const;
   [[nodiscard]] double value(double x) const;
-  [[nodiscard]] Range power_range(std::size_t segment, const std::vector<Sample>& power) const;
+  [[nodiscard]] Range power_range(std::size_t segment, const PowerShape& power) const;
+  void tighten_first_knot();
+  void edge_by_lines(EdgeEnergy& edge, const PowerShape& power) const;
+  [[nodiscard]] bool edge_by_power(EdgeEnergy& edge, const PowerShape& power) const;
+  [[nodiscard]] double lag(std::size_t segment) const;
   void bound(EdgeEnergy& edge) const;
 
   SignalId id_;

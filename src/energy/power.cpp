@@ -150,18 +150,26 @@ double range_near(const Timeline& timeline, SignalId id, Instant at, const View&
   return std::max(high - low, steepest * view.window);
 }
 
-/// Half-width of the uniform error of one edge.
-double edge_error(const Timeline& timeline, SignalId id, Instant at, double watts,
-                  const View& view) {
+/// Errors of one edge, J.
+struct EdgeError {
+  double uniform = 0.0;  ///< half-width of a uniform error
+  double bound = 0.0;    ///< an error that is near its bound as often as not
+};
+
+EdgeError edge_error(const Timeline& timeline, SignalId id, Instant at, double watts,
+                     const View& view) {
   const double range = range_near(timeline, id, at, view);
-  // A value is up to one period old when it is read; a step within the averaging window is seen as
-  // a ramp.
+  // A value is up to one period old when it is read.
   const double lag = 0.5 * view.period * range;
-  const bool smeared = view.window > view.step() && !view.low_pass;
-  const double smear = smeared ? view.window / 8.0 * range : 0.0;
   // Between two readings the load moves, unseen, by half its mean at least.
   const double shape = 0.25 * view.step() * std::max(unseen_swing * watts, 0.5 * range);
-  return std::hypot(lag, smear, shape);
+  // A step is seen as a ramp as long as the averaging window.
+  const bool smeared = view.window > view.step() && !view.low_pass;
+  return {std::hypot(lag, shape), smeared ? view.window / 8.0 * range : 0.0};
+}
+
+double edges_u95(const EdgeError& begin, const EdgeError& end) {
+  return std::hypot(uniform_sum_u95(begin.uniform, end.uniform), begin.bound, end.bound);
 }
 
 /// What is missed between the moments that a sensor looks at.
@@ -218,13 +226,13 @@ Result<SourceEnergy> by_power(const Timeline& timeline, SignalId id, Window wind
   const double delay = 0.5 * view.window + 0.5 * view.period;
   energy.joules = std::max(0.0, integral.joules + delay * (integral.at_end - integral.at_begin));
   energy.max_watts = integral.max_watts;
-  const double begin = edge_error(timeline, id, covered.begin, integral.at_begin, view);
-  const double end = edge_error(timeline, id, covered.end, integral.at_end, view);
-  // Behind a low pass the delayed energy is exactly time constant x power, if only the constant were known better.
+  const EdgeError begin = edge_error(timeline, id, covered.begin, integral.at_begin, view);
+  const EdgeError end = edge_error(timeline, id, covered.end, integral.at_end, view);
+  // Behind a low pass the delayed energy is exactly time constant x power, if only the constant
+  // were known better.
   const double constant = view.low_pass ? time_constant_u * 0.5 * view.window : 0.0;
   const double held_back = constant * std::abs(integral.at_end - integral.at_begin);
-  energy.parts.push_back(
-      {"window edges", Joules(std::hypot(uniform_sum_u95(begin, end), held_back))});
+  energy.parts.push_back({"window edges", Joules(std::hypot(edges_u95(begin, end), held_back))});
   add_sampling(energy, timeline, covered, view, integral.variogram);
   const double clock = integral.half_width_s;
   energy.parts.push_back(

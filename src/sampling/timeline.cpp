@@ -130,8 +130,11 @@ void Timeline::State::spill_oldest(std::unique_lock<std::mutex>& lock) {
     return;
   }
   if (!spill_error) spill_error = written.error();
-  record_gap(Gap{id, chunk.first.time, chunk.last.time,
-                 "older samples were lost: " + written.error().message});
+  // Up to the first sample of the next chunk, so that the gaps of chunks in a row are one.
+  const auto& chunks = signals[id].chunks;
+  const Sample& next = index + 1 < chunks.size() ? chunks[index + 1].first : chunk.last;
+  record_gap(
+      Gap{id, chunk.first.time, next.time, "older samples were lost: " + written.error().message});
 }
 
 void Timeline::add_gap(Gap gap) {

@@ -1,4 +1,5 @@
-// The promise of the error budget: over random windows, loads and boards, the 95 % interval holds the truth.
+// The promise of the error budget: over random windows, loads and boards, the 95 % interval holds
+// the truth.
 
 #include "ergo/energy/measure.hpp"
 #include "ergo/sampling/sampler.hpp"
@@ -41,8 +42,8 @@ Outcome try_window(const Setting& setting, std::mt19937_64& random) {
   const double duration = 0.2 + 19.8 * unit(random);
   const double lead = 2.0 + unit(random);
   const double length = lead + duration + 3.0;
-  const TrueLoad load =
-      testing::random_load(setting.shape, length, setting.board.idle_w, setting.board.full_w, random);
+  const TrueLoad load = testing::random_load(setting.shape, length, setting.board.idle_w,
+                                             setting.board.full_w, random);
   std::normal_distribution<double> gain_error(0.0, 0.05 / 1.96);
   const double gain = setting.gain_drawn ? 1.0 + gain_error(random) : 1.0;
   BoardSensor sensor(load, setting.board, unit(random), gain);
@@ -71,7 +72,8 @@ Outcome try_window(const Setting& setting, std::mt19937_64& random) {
   const double truth = load.energy(lead, lead + duration);
   outcome.relative_error = energy.joules.value() / truth - 1.0;
   outcome.relative_half_width = 0.5 * (energy.high - energy.low).value() / truth;
-  for (const auto& p : energy.budget) outcome.parts[p.name] += p.half_width.value() / truth;
+  for (const auto& p : energy.budget)
+    outcome.parts[p.name] += p.half_width.value() / truth;
   outcome.held = energy.low.value() <= truth && truth <= energy.high.value();
   return outcome;
 }
@@ -101,15 +103,19 @@ TEST(Explore, Table) {
           const Outcome o = try_window({board, shape, false, period}, random);
           held += o.held;
           z2 += std::pow(o.relative_error / o.relative_half_width, 2) / n;
-          for (auto& [k, v] : o.parts) if (o.duration_s >= 2) parts[k].push_back(v);
+          for (auto& [k, v] : o.parts)
+            if (o.duration_s >= 2) parts[k].push_back(v);
           if (o.duration_s >= 2.0) errors.push_back(std::abs(o.relative_error));
           if (o.duration_s >= 2.0) widths.push_back(o.relative_half_width);
           at_ten.push_back(o.relative_half_width * o.duration_s / 10.0);
         }
-        std::printf("%5.2f %5s %6s held %5.1f %%  median error %.3f %%  width %.3f %% at 10 s ~%.3f %% z %.2f",
-                    period, board.name.c_str(), shape_names[static_cast<int>(shape)], 100.0 * held / n,
-                    100 * median(errors), 100 * median(widths), 100 * median(at_ten), std::sqrt(z2));
-        for (auto& [k, v] : parts) std::printf("  %s %.2f", k.c_str(), 100 * median(v));
+        std::printf(
+            "%5.2f %5s %6s held %5.1f %%  median error %.3f %%  width %.3f %% at 10 s ~%.3f %% z "
+            "%.2f",
+            period, board.name.c_str(), shape_names[static_cast<int>(shape)], 100.0 * held / n,
+            100 * median(errors), 100 * median(widths), 100 * median(at_ten), std::sqrt(z2));
+        for (auto& [k, v] : parts)
+          std::printf("  %s %.2f", k.c_str(), 100 * median(v));
         std::printf("\n");
       }
     }

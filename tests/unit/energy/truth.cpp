@@ -17,7 +17,9 @@ std::size_t TrueLoad::piece(double t_s) const {
   return std::min(static_cast<std::size_t>(index), watts_.size() - 1);
 }
 
-double TrueLoad::power(double t_s) const { return watts_[piece(t_s)]; }
+double TrueLoad::power(double t_s) const {
+  return watts_[piece(t_s)];
+}
 
 double TrueLoad::cumulative(double t_s) const {
   const std::size_t i = piece(t_s);
@@ -36,7 +38,8 @@ TrueLoad random_load(LoadShape shape, double length_s, double idle_w, double ful
   TrueLoad load;
   if (shape == LoadShape::steady) {
     std::normal_distribution<double> noise(1.0, 0.02);
-    while (load.end() < length_s) load.add(0.05, high * noise(random));
+    while (load.end() < length_s)
+      load.add(0.05, high * noise(random));
     return load;
   }
   // Periods from 50 ms (a training step) to 3 s (an evaluation), spread evenly on the logarithm.

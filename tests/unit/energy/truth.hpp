@@ -1,6 +1,7 @@
 #pragma once
-// A load whose true energy is known exactly, and sensors that see it as real boards do: a counter that moves once a
-// period and may look at part of it, a boxcar, a low pass. Small on purpose; the simulated node is the larger sister.
+// A load whose true energy is known exactly, and sensors that see it as real boards do: a counter
+// that moves once a period and may look at part of it, a boxcar, a low pass. Small on purpose; the
+// simulated node is the larger sister.
 
 #include "ergo/core/clock.hpp"
 #include "ergo/sensors/sensor.hpp"
@@ -41,9 +42,9 @@ struct Board {
   std::string name;
   double idle_w = 50.0;
   double full_w = 250.0;
-  double period_s = 0.1;   ///< the power value and the counter are renewed so often
-  double window_s = 0.1;   ///< mean over the last so many seconds of each period
-  double low_pass_s = 0.0; ///< time constant in place of the boxcar
+  double period_s = 0.1;    ///< the power value and the counter are renewed so often
+  double window_s = 0.1;    ///< mean over the last so many seconds of each period
+  double low_pass_s = 0.0;  ///< time constant in place of the boxcar
   bool counter = true;
 };
 
