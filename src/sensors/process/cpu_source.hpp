@@ -28,7 +28,7 @@ Result<std::unique_ptr<CpuTimeSource>> open_cgroup_cpu(const CgroupPath& cgroup)
 /// A perf task-clock that every process and thread started from now on inherits. Exact,
 /// unprivileged up to perf_event_paranoid 2; the process must not have started anything. Errors:
 /// permission, not_supported.
-Result<std::unique_ptr<CpuTimeSource>> open_perf_cpu(int pid);
+Result<std::unique_ptr<CpuTimeSource>> open_perf_cpu(int pid, const std::filesystem::path& procfs);
 
 /// A sum over the members of a tree in which a member that ends hands its value to the parent that
 /// waits for it, as the kernel does with CPU time and with I/O. What nobody inherited is kept at

@@ -258,7 +258,8 @@ bool allows(Method wanted, Method method) {
 
 /// Picks the first method that works. The errors of the better ones become the notice of a worse
 /// one.
-Result<Parts> choose(int pid, const Options& options, std::shared_ptr<const ProcessTree> tree) {
+Result<Parts> choose(int pid, const std::filesystem::path& procfs, const Options& options,
+                     std::shared_ptr<const ProcessTree> tree) {
   std::optional<Error> why;
   if (allows(options.method, Method::cgroup)) {
     if (!options.cgroup) {
@@ -273,7 +274,7 @@ Result<Parts> choose(int pid, const Options& options, std::shared_ptr<const Proc
     if (!options.before_exec) {
       why = Error{
           Errc::not_supported, "a perf task-clock cannot catch a command that runs already", {}};
-    } else if (auto cpu = open_perf_cpu(pid)) {
+    } else if (auto cpu = open_perf_cpu(pid, procfs)) {
       return Parts{std::move(cpu).value(), "perf task-clock", {}, std::move(tree)};
     } else {
       why = cpu.error();
@@ -298,7 +299,7 @@ Result<std::unique_ptr<Sensor>> open(int pid, const Environment& environment, Op
   if (options.cgroup && !options.cgroup->holds(environment.procfs, pid)) options.cgroup.reset();
   auto tree = options.tree;
   if (!tree) tree = std::make_shared<ProcessTree>(pid, environment, TreeOptions{0, options.cgroup});
-  auto parts = choose(pid, options, std::move(tree));
+  auto parts = choose(pid, environment.procfs, options, std::move(tree));
   if (!parts) return parts.error();
   return std::unique_ptr<Sensor>(
       std::make_unique<ProcessSensor>(std::move(parts).value(), environment, options));

@@ -144,7 +144,11 @@ std::vector<int> children_of(const std::filesystem::path& procfs, int pid) {
   std::error_code failure;
   const auto tasks = procfs / std::to_string(pid) / "task";
   std::filesystem::directory_iterator task(tasks, failure);
-  if (failure) return out;
+  if (failure) {
+    return std::filesystem::exists(procfs / std::to_string(pid) / "stat", failure)
+               ? children_by_search(procfs, pid)
+               : out;
+  }
   // Each thread lists the children that it made.
   for (const std::filesystem::directory_iterator end; !failure && task != end;
        task.increment(failure)) {
