@@ -75,8 +75,28 @@ class Increments {
   double max_watts_ = 0.0;
 };
 
+/// Variance of a power signal's readings, W²; absent where there are few, or each is a mean over
+/// more than a glimpse.
+std::optional<double> glimpse_variance(const Timeline& timeline, std::optional<SignalId> power,
+                                       Window window, double glimpse) {
+  if (!power || timeline.info(*power).traits.averaging_window.value() > 1.5 * glimpse) return {};
+  double mean = 0.0;
+  double squares = 0.0;
+  std::size_t n = 0;
+  timeline.visit_runs(*power, window.begin, window.end, [&](std::span<const Sample> run) {
+    for (const Sample& s : run) {
+      const double step = s.value - mean;
+      mean += step / static_cast<double>(++n);
+      squares += step * (s.value - mean);
+    }
+  });
+  if (n < static_cast<std::size_t>(wanted_increments) / 2) return {};
+  return squares / static_cast<double>(n - 1);
+}
+
 /// What a counter misses whose sensor looks at only part of every period.
-void add_part_time(SourceEnergy& energy, const Timeline& timeline, Window window, double spacing) {
+void add_part_time(SourceEnergy& energy, const Timeline& timeline, Window window, double spacing,
+                   std::optional<SignalId> power) {
   const PowerTraits& traits = energy.info->traits;
   const double period = traits.update_period.value();
   if (traits.sampled_fraction >= 1.0 || period <= 0.0) return;
@@ -85,12 +105,14 @@ void add_part_time(SourceEnergy& energy, const Timeline& timeline, Window window
   const Seconds beyond(std::max(0.0, 0.5 * lack));
   const bool resolved = spacing < 0.4 * period;
   Increments increments(0.75 * step, 3.0 * step, resolved ? period : 0.0);
-  timeline.visit_runs(energy.id, window.begin - beyond, window.end + beyond,
+  const Window wide{window.begin - beyond, window.end + beyond};
+  timeline.visit_runs(energy.id, wide.begin, wide.end,
                       [&](std::span<const Sample> run) { increments.add(run); });
   const double glimpse = traits.sampled_fraction * period;
   const int looks = std::clamp(static_cast<int>(std::lround(step / period)), 1, most_looks);
   const Observation how{looks < most_looks ? glimpse : step / looks, step, looks, step / looks};
-  const auto load = fit_load(increments.variogram(), how);
+  const auto load =
+      fit_load(increments.variogram(), how, glimpse_variance(timeline, power, wide, glimpse));
   if (!load) return;
   const double periods = window.duration().value() / period;
   const double missed = load->miss_variance(glimpse, period) * periods;
@@ -148,7 +170,7 @@ Result<SourceEnergy> by_counter(const Timeline& timeline, SignalId id, Window wi
   energy.joules = std::max(0.0, at_end.joules - at_begin.joules);
   add_edges(energy, at_begin, at_end);
   const double spacing = std::max(begin.spacing(), end.spacing());
-  add_part_time(energy, timeline, covered, spacing);
+  add_part_time(energy, timeline, covered, spacing, power);
   add_maximum(energy, timeline, covered, spacing);
   extend_to_uncovered(energy, window, *coverage);
   return energy;

@@ -72,7 +72,8 @@ double LoadModel::miss_variance(double window, double period) const {
   return variance * std::max(0.0, own + all - 2.0 * both);
 }
 
-std::optional<LoadModel> fit_load(const Variogram& seen, Observation how) {
+std::optional<LoadModel> fit_load(const Variogram& seen, Observation how,
+                                  std::optional<double> variance) {
   const double one = seen.one();
   if (one <= 0.0) return std::nullopt;
   // The ratio says how fast the load is; with few observations it errs, so lean to the fast side,
@@ -85,12 +86,24 @@ std::optional<LoadModel> fit_load(const Variogram& seen, Observation how) {
     const Unit u = unit_variogram(how, tau);
     return u.one / u.two;
   };
-  // Bisection on the logarithm; the ratio rises from slow to fast.
+  // Bisections on the logarithm. The ratio rises from slow to fast.
   for (int i = 0; i < 40; ++i) {
     const double tau = std::sqrt(slow * fast);
     (ratio_at(tau) < ratio ? slow : fast) = tau;
   }
-  const double tau = std::sqrt(slow * fast);
+  double tau = std::sqrt(slow * fast);
+  if (variance && tau < how.step) {
+    // Where the load is fast, a faster one must have a greater variance to be seen the same. Single
+    // glimpses say little about it: leave them more room.
+    const double most = (how.looks > 1 ? 1.2 : 1.5) * std::max(*variance, one);
+    double low = tau;
+    double high = how.step;
+    for (int i = 0; i < 40 && one / unit_variogram(how, tau).one > most; ++i) {
+      tau = std::sqrt(low * high);
+      (one / unit_variogram(how, tau).one > most ? low : high) = tau;
+      tau = high;
+    }
+  }
   return LoadModel{one / unit_variogram(how, tau).one, tau};
 }
 

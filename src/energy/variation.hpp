@@ -50,7 +50,10 @@ struct LoadModel {
   [[nodiscard]] double miss_variance(double window, double period) const;
 };
 
-/// Fits the model to what was observed. Absent when nothing varied.
-std::optional<LoadModel> fit_load(const Variogram& seen, Observation how);
+/// Fits the model to what was observed. Absent when nothing varied. `variance` (W²), where a power
+/// signal shows it, is that of single glimpses: it keeps a periodic load from being taken for a
+/// wild one.
+std::optional<LoadModel> fit_load(const Variogram& seen, Observation how,
+                                  std::optional<double> variance = std::nullopt);
 
 }  // namespace ergo::energy_detail
