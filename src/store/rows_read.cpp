@@ -266,11 +266,12 @@ Result<std::vector<RunInfo>> read_runs(sql::Database& database, std::int64_t exp
 Result<std::vector<SignalInfo>> read_signals(sql::Database& database, std::int64_t run) {
   std::vector<SignalInfo> signals;
   auto done = for_each_row(
-      select(database,
-             "SELECT name, kind, unit, channel, domain, device, source, provenance, in_total, "
-             "rank, update_period_s, averaging_window_s, sampled_fraction, quantum_j, gain_u95, "
-             "gain_low, gain_high, gain_kind, basis FROM signals WHERE run = ? ORDER BY id",
-             run),
+      select(
+          database,
+          "SELECT name, kind, unit, channel, domain, device, source, provenance, in_total, "
+          "rank, update_period_s, averaging_window_s, sampled_fraction, quantum_j, gain_u95, "
+          "gain_low, gain_high, low_pass, gain_kind, basis FROM signals WHERE run = ? ORDER BY id",
+          run),
       [&](sql::Statement& row) -> Result<void> {
         SignalInfo signal;
         std::string kind;
@@ -280,8 +281,8 @@ Result<std::vector<SignalInfo>> read_signals(sql::Database& database, std::int64
         row >> signal.name >> kind >> signal.unit >> signal.channel >> domain >> signal.device >>
             signal.source >> provenance >> signal.in_total >> signal.rank >> traits.update_period >>
             traits.averaging_window >> traits.sampled_fraction >> traits.quantum >>
-            traits.gain_u95 >> traits.gain_low >> traits.gain_high >> traits.gain_kind >>
-            traits.basis;
+            traits.gain_u95 >> traits.gain_low >> traits.gain_high >> traits.low_pass >>
+            traits.gain_kind >> traits.basis;
         const auto known_kind = kind_of(kind);
         if (!known_kind) return known_kind.error();
         const auto known_domain = domain_of(domain);

@@ -220,12 +220,13 @@ Result<std::int64_t> insert_signal(sql::Database& database, std::int64_t run,
       insert(database,
              "INSERT INTO signals(run, name, kind, unit, channel, domain, device, source, "
              "provenance, in_total, rank, update_period_s, averaging_window_s, sampled_fraction, "
-             "quantum_j, gain_u95, gain_low, gain_high, gain_kind, basis) "
-             "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+             "quantum_j, gain_u95, gain_low, gain_high, low_pass, gain_kind, basis) "
+             "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
              run, signal.name, word(signal.kind), signal.unit, signal.channel, word(signal.domain),
              signal.device, signal.source, word(signal.provenance), signal.in_total, signal.rank,
              traits.update_period, traits.averaging_window, traits.sampled_fraction, traits.quantum,
-             traits.gain_u95, traits.gain_low, traits.gain_high, traits.gain_kind, traits.basis);
+             traits.gain_u95, traits.gain_low, traits.gain_high, traits.low_pass, traits.gain_kind,
+             traits.basis);
   if (!done) return done.error();
   return database.last_row();
 }

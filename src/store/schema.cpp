@@ -130,6 +130,7 @@ constexpr std::string_view version_2 = R"sql(
 ALTER TABLE experiments ADD COLUMN origin TEXT NOT NULL DEFAULT 'ergo';  -- or the format it was imported from
 ALTER TABLE signals ADD COLUMN gain_low REAL NOT NULL DEFAULT 0;
 ALTER TABLE signals ADD COLUMN gain_high REAL NOT NULL DEFAULT 0;
+ALTER TABLE signals ADD COLUMN low_pass INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE energies ADD COLUMN net_low_j REAL;
 ALTER TABLE energies ADD COLUMN net_high_j REAL;
 ALTER TABLE budget_parts ADD COLUMN low_side_j REAL;                      -- where the interval is lopsided

@@ -166,6 +166,7 @@ inline void expect_equal(const SignalInfo& a, const SignalInfo& b) {
   EXPECT_EQ(a.traits.gain_u95, b.traits.gain_u95);
   EXPECT_EQ(a.traits.gain_low, b.traits.gain_low);
   EXPECT_EQ(a.traits.gain_high, b.traits.gain_high);
+  EXPECT_EQ(a.traits.low_pass, b.traits.low_pass);
   EXPECT_EQ(a.traits.gain_kind, b.traits.gain_kind);
   EXPECT_EQ(a.traits.basis, b.traits.basis);
 }

@@ -118,6 +118,7 @@ inline SignalInfo power_signal(const std::string& channel = "gpu0") {
   info.traits.gain_u95 = 0.05;
   info.traits.gain_low = -0.5;
   info.traits.gain_high = 1.0;
+  info.traits.low_pass = true;
   info.traits.gain_kind = "nvml board sensor";
   info.traits.basis = "table: Volta";
   return info;

@@ -120,6 +120,7 @@ TEST_F(StoreFaults, AStoreOfVersion1IsBroughtUpToDateWithItsContent) {
         "1.5,2.5);"
         "INSERT INTO runs "
         "VALUES(9,5,0,0,0,'done',NULL,0,NULL,1,2,2.0,NULL,NULL,10.0,9.0,11.0,NULL,1,0,0.1,NULL,0);"
+        "INSERT INTO windows VALUES(4,9,'run','',0,0,0.0,2.0,NULL,10.0,9.0,11.0,NULL);"
         "INSERT INTO signals "
         "VALUES(3,9,'p','power','W','gpu0','gpu','gpu0','s','measured',1,0,0.1,0,1,0,0.05,'k','b');"
         "INSERT INTO samples VALUES(3,0,7,7,1,x'070000000000000000000000000059400000003f');"));
