@@ -50,16 +50,6 @@ double covariance(const Kernel& k, const Residual& a, const Residual& b) {
   return value;
 }
 
-/// At most `most` of `items`, evenly spread, first and last included.
-template <class T>
-std::vector<T> thinned(const std::vector<T>& items, std::size_t most) {
-  if (items.size() <= most) return items;
-  std::vector<T> kept;
-  for (std::size_t i = 0; i < most; ++i)
-    kept.push_back(items[i * (items.size() - 1) / (most - 1)]);
-  return kept;
-}
-
 class GaussianProcess : public Method {
  public:
   explicit GaussianProcess(std::shared_ptr<CurveFits> fits)
@@ -74,34 +64,17 @@ class GaussianProcess : public Method {
 
   std::vector<Prediction> predict(const Target& target) override {
     std::vector<Prediction> out = law_->predict(target);
-    const Learned& learned = learn(target);
-    std::vector<Residual> known = learned.residuals;
-    append_probe_residuals(target, known);
-    if (known.empty()) return out;
-    const auto n = static_cast<Eigen::Index>(known.size());
-    Eigen::MatrixXd k(n, n);
-    Eigen::MatrixXd y(n, 2);
-    for (Eigen::Index i = 0; i < n; ++i) {
-      const Residual& a = known[static_cast<std::size_t>(i)];
-      for (Eigen::Index j = 0; j <= i; ++j)
-        k(i, j) = k(j, i) = covariance(kernel_, a, known[static_cast<std::size_t>(j)]);
-      k(i, i) += kernel_.noise * kernel_.noise;
-      y(i, 0) = a.time;
-      y(i, 1) = a.power;
-    }
-    const Eigen::LLT<Eigen::MatrixXd> llt(k);
-    const Eigen::MatrixXd alpha = llt.solve(y);
-    for (Prediction& p : out) {
-      const Residual at = place(target, p.limit_w);
-      Eigen::VectorXd cross(n);
-      for (Eigen::Index i = 0; i < n; ++i)
-        cross[i] = covariance(kernel_, at, known[static_cast<std::size_t>(i)]);
-      const double left = covariance(kernel_, at, at) - cross.dot(llt.solve(cross));
-      p.log_time += cross.dot(alpha.col(0));
-      p.log_power += cross.dot(alpha.col(1));
-      p.var_time = std::max(left, 0.0) + kernel_.noise * kernel_.noise;
-      p.var_power = p.var_time;
-      p.cov = 0;
+    std::vector<Residual> points = probe_residuals(target);
+    const auto k = static_cast<Eigen::Index>(points.size());
+    for (const Prediction& p : out) points.push_back(place(target, p.limit_w));
+    const Belief belief = conditioned(believed(learn(target), points), points, k);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto at = k + static_cast<Eigen::Index>(i);
+      out[i].log_time += belief.mean(at, 0);
+      out[i].log_power += belief.mean(at, 1);
+      out[i].var_time = std::max(belief.covariance(at, at), 0.0) + kernel_.noise * kernel_.noise;
+      out[i].var_power = out[i].var_time;
+      out[i].cov = 0;
     }
     return out;
   }
@@ -109,7 +82,73 @@ class GaussianProcess : public Method {
  private:
   struct Learned {
     std::vector<Residual> residuals;
+    Eigen::LLT<Eigen::MatrixXd> llt;
+    Eigen::MatrixXd whitened;  ///< L^-1 of the residuals' time and power
   };
+
+  /// Time and power residuals at some points; both have the same covariance.
+  struct Belief {
+    Eigen::MatrixXd mean;
+    Eigen::MatrixXd covariance;
+  };
+
+  void factorise(Learned& learned) const {
+    const auto n = static_cast<Eigen::Index>(learned.residuals.size());
+    Eigen::MatrixXd k(n, n);
+    Eigen::MatrixXd y(n, 2);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      const Residual& a = learned.residuals[static_cast<std::size_t>(i)];
+      for (Eigen::Index j = 0; j <= i; ++j) {
+        k(i, j) = k(j, i) = covariance(kernel_, a, learned.residuals[static_cast<std::size_t>(j)]);
+      }
+      k(i, i) += kernel_.noise * kernel_.noise;
+      y.row(i) << a.time, a.power;
+    }
+    learned.llt.compute(k);
+    learned.whitened = learned.llt.matrixL().solve(y);
+  }
+
+  /// What the training residuals say about the points.
+  [[nodiscard]] Belief believed(const Learned& learned, const std::vector<Residual>& points) const {
+    const auto n = static_cast<Eigen::Index>(learned.residuals.size());
+    const auto m = static_cast<Eigen::Index>(points.size());
+    Belief belief{Eigen::MatrixXd::Zero(m, 2), Eigen::MatrixXd(m, m)};
+    for (Eigen::Index i = 0; i < m; ++i) {
+      for (Eigen::Index j = 0; j < m; ++j) {
+        belief.covariance(i, j) =
+            covariance(kernel_, points[static_cast<std::size_t>(i)], points[static_cast<std::size_t>(j)]);
+      }
+    }
+    if (n == 0) return belief;
+    Eigen::MatrixXd cross(n, m);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      for (Eigen::Index j = 0; j < m; ++j) {
+        cross(i, j) =
+            covariance(kernel_, learned.residuals[static_cast<std::size_t>(i)], points[static_cast<std::size_t>(j)]);
+      }
+    }
+    const Eigen::MatrixXd v = learned.llt.matrixL().solve(cross);
+    belief.mean = v.transpose() * learned.whitened;
+    belief.covariance -= v.transpose() * v;
+    return belief;
+  }
+
+  /// The belief once the residuals of the first k points are known too.
+  [[nodiscard]] Belief conditioned(Belief belief, const std::vector<Residual>& points, Eigen::Index k) const {
+    if (k == 0) return belief;
+    Eigen::MatrixXd seen = belief.covariance.topLeftCorner(k, k);
+    seen.diagonal().array() += kernel_.noise * kernel_.noise;
+    Eigen::MatrixXd news(k, 2);
+    for (Eigen::Index i = 0; i < k; ++i) {
+      news.row(i) << points[static_cast<std::size_t>(i)].time, points[static_cast<std::size_t>(i)].power;
+    }
+    news -= belief.mean.topRows(k);
+    const Eigen::MatrixXd cross = belief.covariance.leftCols(k);
+    const Eigen::LLT<Eigen::MatrixXd> llt(seen);
+    belief.mean += cross * llt.solve(news);
+    belief.covariance -= cross * llt.solve(cross.transpose());
+    return belief;
+  }
 
   static Residual place(const Target& target, double limit_w) {
     const CurvePoint* base = base_of(target);
@@ -122,12 +161,12 @@ class GaussianProcess : public Method {
             0};
   }
 
-  void append_probe_residuals(const Target& target, std::vector<Residual>& known) {
-    if (target.probes.points.empty()) return;
+  /// The law's errors at the target's own probes.
+  std::vector<Residual> probe_residuals(const Target& target) {
+    std::vector<Residual> known;
     Target at_probes = target;
     at_probes.limits.clear();
-    for (const CurvePoint& p : target.probes.points)
-      at_probes.limits.push_back(p.limit_w);
+    for (const CurvePoint& p : target.probes.points) at_probes.limits.push_back(p.limit_w);
     const auto predicted = law_->predict(at_probes);
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       Residual r = place(target, predicted[i].limit_w);
@@ -135,6 +174,7 @@ class GaussianProcess : public Method {
       r.power = target.probes.points[i].log_power - predicted[i].log_power;
       known.push_back(r);
     }
+    return known;
   }
 
   /// The law's errors on every training curve, predicted from probes like the target's with its
@@ -172,6 +212,7 @@ class GaussianProcess : public Method {
         at->second.residuals.push_back(r);
       }
     }
+    factorise(at->second);
     return at->second;
   }
 

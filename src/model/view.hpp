@@ -34,4 +34,14 @@ const CurvePoint* base_of(const Target& target);
 /// The lowest and highest limit that `train` shows for a GPU.
 LimitRange range_of(const Training& train, const std::string& gpu);
 
+/// At most `most` of `items`, evenly spread, first and last included.
+template <class T>
+std::vector<T> thinned(const std::vector<T>& items, std::size_t most) {
+  if (items.size() <= most) return items;
+  std::vector<T> kept;
+  for (std::size_t i = 0; i < most; ++i)
+    kept.push_back(items[i * (items.size() - 1) / (most - 1)]);
+  return kept;
+}
+
 }  // namespace ergo
