@@ -20,8 +20,7 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-// One per process, as the C interface has no handle to hang it on. Never destroyed: the contexts
-// end with the process.
+// One per process, as the C interface has no handle to hang it on.
 struct Attached {
   std::mutex mutex;  // guards everything here; a running ergo_sim_run holds only its context
   std::string path;
@@ -32,8 +31,8 @@ struct Attached {
 };
 
 Attached& attached() {
-  static auto* const one = new Attached;
-  return *one;
+  static Attached one;
+  return one;
 }
 
 // Follows ERGO_SIM_STATE when it changes, and gives a forked child contexts of its own.

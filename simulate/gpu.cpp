@@ -11,10 +11,6 @@ constexpr double kWorkDone = 1e-9;  // s; work is finished when less than this i
 constexpr std::int64_t kHeatStepNs = kNsPerSecond;
 constexpr double kReferenceCelsius = 35.0;
 
-double seconds(std::int64_t ns) {
-  return static_cast<double>(ns) * 1e-9;
-}
-
 bool has_work(const Slot& slot) {
   return slot.pid != 0 && slot.demand.active() && slot.work_target_s - slot.work_done_s > kWorkDone;
 }

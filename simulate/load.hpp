@@ -4,15 +4,12 @@
 // state file.
 
 #include "physics.hpp"
+#include "sim_time.hpp"
 
 #include <array>
 #include <cstdint>
-#include <limits>
 
 namespace ergo::sim {
-
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 enum class LoadKind : std::int32_t {
   idle,

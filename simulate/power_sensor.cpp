@@ -6,10 +6,6 @@
 namespace ergo::sim {
 namespace {
 
-double seconds(std::int64_t ns) {
-  return static_cast<double>(ns) * 1e-9;
-}
-
 void push(PowerSensor& sensor, double power_w) {
   sensor.history[sensor.ticks % PowerSensor::kHistory] = {sensor.next_tick_ns, power_w};
   ++sensor.ticks;

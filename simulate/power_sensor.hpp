@@ -4,6 +4,7 @@
 // they are.
 
 #include "preset.hpp"
+#include "sim_time.hpp"
 
 #include <array>
 #include <cstddef>

@@ -245,11 +245,11 @@ ERGO_SIM_EXPORT abi::Return nvmlDeviceGetSupportedClocksThrottleReasons(abi::Dev
 
 ERGO_SIM_EXPORT abi::Return nvmlDeviceGetSamples(abi::Device device, int type,
                                                  unsigned long long after_us, int* value_type,
-                                                 unsigned* count, Sample* out) {
+                                                 unsigned* count, void* out) {
   if (value_type == nullptr || count == nullptr) return abi::invalid_argument;
   return query(device, [&](const Gpu& gpu) {
     *value_type = abi::value_unsigned_int;
-    return give_samples(gpu, type, after_us, count, out);
+    return give_samples(gpu, type, after_us, count, static_cast<Sample*>(out));
   });
 }
 

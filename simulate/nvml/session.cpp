@@ -18,11 +18,9 @@ struct Session {
   std::unique_ptr<Node> node;
 };
 
-// Never destroyed, so that a client may call from its own static destructors, as with the real
-// library.
 Session& session() {
-  static auto* const one = new Session;
-  return *one;
+  static Session one;
+  return one;
 }
 
 std::array<char, kMaxGpus> handles{};
