@@ -1,0 +1,164 @@
+// The error budget against the simulated node, through everything a real run uses: the NVML library
+// loaded at run time, the backend with its table of architectures, the sampler, the timeline. Only
+// the clock is moved by hand.
+
+#include "ergo/core/files.hpp"
+#include "ergo/energy/measure.hpp"
+#include "ergo/sampling/sampler.hpp"
+#include "node.hpp"
+#include "sensors/nvml/nvml.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <random>
+
+namespace ergo {
+namespace {
+
+constexpr const char* presets[] = {"v100", "t4", "k80", "a100", "h200"};
+constexpr std::size_t gpus = 5;
+
+sim::LoadSpec random_load(std::mt19937_64& random) {
+  std::uniform_real_distribution<double> unit(0.0, 1.0);
+  const sim::LoadKind kinds[] = {sim::LoadKind::steady, sim::LoadKind::square,
+                                 sim::LoadKind::bursty};
+  sim::LoadSpec load;
+  load.kind = kinds[random() % 3];
+  load.demand.compute = 0.3 + 0.7 * unit(random);
+  load.demand.memory = unit(random);
+  load.period_s = 0.05 * std::pow(60.0, unit(random));
+  load.duty = 0.2 + 0.6 * unit(random);
+  load.noise = load.kind == sim::LoadKind::steady ? 0.02 : 0.0;
+  load.seed = random();
+  return load;
+}
+
+/// A node with one GPU of each preset, its sensors found as on a real machine, and a sampler.
+class Bench {
+ public:
+  Bench(const sim::NodeOptions& options, const TemporaryFolder& folder)
+      : node_(sim::Node::create(folder.path() / "state", options).value()) {
+    setenv(sim::kStateVariable, (folder.path() / "state").c_str(), 1);
+    DiscoveryContext context;
+    context.environment.nvml_library = ERGO_SIM_NVML;
+    context.gpus.mode = GpuSelection::Mode::all;
+    nvml::discover(context, found_);
+    std::vector<Sensor*> sensors;
+    for (const auto& sensor : found_.sensors)
+      sensors.push_back(sensor.get());
+    clock_.set(Instant{node_.now_ns()});
+    sampler_.emplace(sensors, timeline_, clock_, SamplerOptions{});
+  }
+
+  [[nodiscard]] std::size_t sensors() const { return found_.sensors.size(); }
+  [[nodiscard]] Instant now() const { return clock_.now(); }
+  void run(double seconds, std::mt19937_64& random) {
+    std::uniform_real_distribution<double> late(0.0, 0.0003);
+    const Instant start = now();
+    for (double t = 0.0; t < seconds; t += 0.1) {
+      const Instant due = start + Seconds(t + late(random));
+      node_.set_time_ns(due.ns);
+      clock_.set(due);
+      sampler_->tick();
+    }
+  }
+  [[nodiscard]] double truth(std::size_t gpu, Window window) {
+    return node_.gpu_energy_j(gpu, window.begin.ns, window.end.ns);
+  }
+  [[nodiscard]] WindowEnergy measured(Window window, const MeasureOptions& options) const {
+    return measure(timeline_, window, options);
+  }
+
+ private:
+  sim::Node node_;
+  Discovery found_;
+  ManualClock clock_;
+  Timeline timeline_;
+  std::optional<Sampler> sampler_;
+};
+
+struct Score {
+  int windows = 0;
+  int held = 0;
+  std::vector<double> errors;
+};
+
+/// `nodes` random nodes; the score of each preset.
+std::map<std::string, Score> play(int nodes, bool gain_drawn, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> unit(0.0, 1.0);
+  std::map<std::string, Score> scores;
+  MeasureOptions measuring;
+  measuring.without_gain = !gain_drawn;
+  for (int i = 0; i < nodes; ++i) {
+    auto folder = TemporaryFolder::create("ergo-energy-test");
+    sim::NodeOptions options;
+    options.manual_clock = true;
+    options.packages = 0;
+    options.seed = random();
+    for (const char* preset : presets) {
+      sim::GpuOptions& gpu = options.gpus.emplace_back();
+      gpu.preset = preset;
+      gpu.load = random_load(random);
+      if (!gain_drawn) gpu.gain = 1.0;
+    }
+    Bench bench(options, folder.value());
+    EXPECT_EQ(bench.sensors(), gpus);
+    const double duration = 0.2 + 19.8 * unit(random);
+    const double lead = 2.0 + unit(random);
+    const Instant begin = bench.now() + Seconds(lead);
+    const Window window{begin, begin + Seconds(duration)};
+    bench.run(lead + duration + 2.0 + unit(random), random);
+    const WindowEnergy energy = bench.measured(window, measuring);
+    for (std::size_t gpu = 0; gpu < gpus; ++gpu) {
+      const double truth = bench.truth(gpu, window);
+      const ChannelEnergy& channel = energy.channels.at(gpu);
+      EXPECT_EQ(channel.channel, "gpu" + std::to_string(gpu));
+      EXPECT_EQ(channel.provenance, Provenance::simulated);
+      Score& score = scores[presets[gpu]];
+      ++score.windows;
+      score.held += static_cast<int>(channel.low.value() <= truth && truth <= channel.high.value());
+      if (duration >= 2.0) score.errors.push_back(std::abs(channel.joules.value() / truth - 1.0));
+    }
+  }
+  return scores;
+}
+
+void expect_held(const std::map<std::string, Score>& scores, double share) {
+  int windows = 0;
+  int held = 0;
+  for (const auto& [preset, score] : scores) {
+    std::printf("%-6s holds the truth in %5.1f %% of %d windows\n", preset.c_str(),
+                100.0 * score.held / score.windows, score.windows);
+    windows += score.windows;
+    held += score.held;
+    // With 200 windows a preset, chance alone may take two points off.
+    EXPECT_GE(score.held, (share - 0.02) * score.windows) << preset;
+  }
+  EXPECT_GE(held, share * windows);
+}
+
+TEST(SimulatedNode, TheIntervalHoldsTheTruthWhenEveryDeviceHasItsOwnGain) {
+  const auto scores = play(200, true, 11);
+  expect_held(scores, 0.93);
+}
+
+TEST(SimulatedNode, TheIntervalHoldsTheTruthNetOfGain) {
+  const auto scores = play(200, false, 12);
+  expect_held(scores, 0.93);
+  for (const auto& [preset, score] : scores) {
+    auto errors = score.errors;
+    std::sort(errors.begin(), errors.end());
+    const double median = errors[errors.size() / 2];
+    std::printf("%-6s median error %.2f %% from 2 s on\n", preset.c_str(), 100.0 * median);
+    EXPECT_LT(median, 0.01) << preset;
+  }
+}
+
+}  // namespace
+}  // namespace ergo
