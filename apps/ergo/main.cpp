@@ -2,6 +2,7 @@
 #include <exception>
 #include <iostream>
 
+#include "ergo/core/parse.hpp"
 #include "verbs.hpp"
 
 namespace {
@@ -18,16 +19,50 @@ std::vector<std::string> split_program(int& argc, char** argv) {
   return {};
 }
 
+/// "--sim MODELS" on any verb. The option is only declared for --help and checked by CLI11: verbs run while it parses,
+/// and the node must stand before that, so start_simulated_node() has read it already.
+void declare_simulated_node(CLI::App& app) {
+  app.fallthrough();
+  app.add_option("--sim", "Use a simulated node (v100, t4, k80, a100, h200; several: v100,t4) in place of this machine")
+      ->expected(1);
+  app.add_option("--sim-seed", "Seed of the simulated node (default 1)")->check(CLI::NonNegativeNumber);
+}
+
+std::optional<std::string> value_of(std::string_view option, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == option && i + 1 < argc) return std::string(argv[i + 1]);
+    if (word.starts_with(option) && word.substr(option.size()).starts_with('=')) {
+      return std::string(word.substr(option.size() + 1));
+    }
+  }
+  return std::nullopt;
+}
+
+bool start_simulated_node(ergo::cli::CommandLine& line, int argc, char** argv) {
+  const auto models = value_of("--sim", argc, argv);
+  if (!models) return true;
+  const auto seed = ergo::parse_uint(value_of("--sim-seed", argc, argv).value_or("1"));
+  auto node = ergo::cli::SimulatedNode::start(*models, seed.value_or(1));
+  if (!node) {
+    ergo::cli::print_error(node.error());
+    return false;
+  }
+  line.node.emplace(std::move(*node));
+  return true;
+}
+
 int run(int argc, char** argv) {
   ergo::cli::CommandLine line;
   line.program = split_program(argc, argv);
+  if (!start_simulated_node(line, argc, argv)) return ergo::cli::own_failure;
   line.app.require_subcommand(1);
+  declare_simulated_node(line.app);
   line.app.set_version_flag("--version", std::string("ergo ") + ERGO_VERSION);
   ergo::cli::add_run(line);
   ergo::cli::add_sensors(line);
   ergo::cli::add_predict(line);
   ergo::cli::add_evaluate(line);
-  ergo::cli::add_advise(line);
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -12,9 +12,10 @@ namespace ergo::cli {
 /// null).
 class Progress final : public RunEvents {
  public:
-  Progress(std::string label, RunWriter* writer, bool show);
+  Progress(std::string label, RunWriter* writer, Instant begin, bool show);
   void on_phase(std::string_view phase, std::optional<Seconds> length) override;
   void on_progress(const Timeline& timeline, Instant begin) override;
+  void on_window(const MarkedWindow& window) override;
   void on_sample(const Timeline& timeline, SignalId id, const Sample& sample) override;
   /// Removes the line.
   void clear();
@@ -24,6 +25,7 @@ class Progress final : public RunEvents {
 
   std::string label_;
   RunWriter* writer_;
+  Instant begin_;
   bool terminal_;
   bool shown_ = false;
 };

@@ -10,6 +10,7 @@
 #include "ergo/experiment/summary.hpp"
 #include "ergo/report/aipowermeter.hpp"
 #include "ergo/report/console.hpp"
+#include "ergo/report/export_csv.hpp"
 #include "ergo/report/json.hpp"
 #include "ergo/store/store.hpp"
 #include "progress.hpp"
@@ -83,7 +84,10 @@ Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) 
   if (!flags_.aipowermeter.empty() && !outcome.record.warmup) {
     std::filesystem::path folder = flags_.aipowermeter;
     if (flags_.repeat > 1) folder /= fmt::format("run_{}", outcome.record.index);
-    keep(report::write_aipowermeter(folder, outcome.record, *outcome.timeline, record_.name));
+    report::AipowermeterOptions options;
+    options.description = record_.name;
+    options.pid = outcome.pid;
+    keep(report::write_aipowermeter(folder, outcome.record, *outcome.timeline, options));
   }
   return first_failure;
 }
@@ -91,20 +95,21 @@ Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) 
 /// Returns the exit code when nothing further should be run.
 Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
   std::unique_ptr<RunWriter> writer;
+  const Instant begin = clock_.now();
   if (store_) {
     RunPlan plan;
     plan.index = index;
     plan.cell.repeat = index;
     plan.cell.warmup = warmup;
-    plan.begin = clock_.now();
-    plan.started_unix_ns = WallAnchor::now().unix_ns_at(plan.begin);
+    plan.begin = begin;
+    plan.started_unix_ns = WallAnchor::now().unix_ns_at(begin);
     auto begun = store_->begin_run(experiment_, plan);
     if (!begun) return begun.error();
     writer = std::move(*begun);
   }
   Progress progress(warmup ? fmt::format("warm-up {}/{}", index + 1, flags_.warmup)
                            : fmt::format("run {}/{}", index + 1, flags_.repeat),
-                    writer.get(), !flags_.quiet);
+                    writer.get(), begin, !flags_.quiet);
   auto outcome = runner_.run({record_.command, index, warmup}, progress);
   progress.clear();
   if (!outcome) return outcome.error();

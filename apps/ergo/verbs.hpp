@@ -2,10 +2,12 @@
 // The verbs of the command line. Each lives in the file of its name and registers itself here.
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ergo/core/result.hpp"
+#include "simulated_node.hpp"
 
 namespace ergo::cli {
 
@@ -14,6 +16,8 @@ struct CommandLine {
   CLI::App app{"ergo: what a workload costs in energy, and how to make it cost less", "ergo"};
   /// The words after the first "--": the program to measure (run, sweep, tune).
   std::vector<std::string> program;
+  /// With --sim: the node that stands in for this machine, until the verb has ended.
+  std::optional<SimulatedNode> node;
   int exit_code = 0;
 };
 

@@ -280,6 +280,7 @@ RunOutcome MeasuredRun::execute() {
     cpu_before_ = process_cpu_time();
     auto child = launch(child_spec());
     if (child) {
+      outcome.pid = child->pid();
       record_.begin = child->started();
       record_.started_unix_ns = anchor.unix_ns_at(child->started());
       if (const auto end = wait_for_end(*child)) finish(*child, *end);

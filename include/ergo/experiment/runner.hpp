@@ -53,6 +53,7 @@ class RunEvents {
 struct RunOutcome {
   RunRecord record;
   std::shared_ptr<const Timeline> timeline;
+  int pid = 0;  ///< of the command
   /// The command could not be started: the record's exit code says why (127, 126, 125).
   std::optional<Error> launch_error;
   /// SIGINT, SIGTERM, SIGHUP or SIGQUIT came: no further run should be started.
