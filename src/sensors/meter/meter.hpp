@@ -3,14 +3,18 @@
 // out.
 //
 // A meter is described by `key=value` pairs separated by semicolons, or, as "@FILE", by one pair
-// per line (# begins a comment):
+// per line (# begins a comment; commands that contain a semicolon must be given so):
+//
 //   exec=COMMAND     a shell command that prints one line per reading, or
 //   file=PATH        a file that another program appends to
-//   value=COLUMN     column of the reading: its name in the header line, or its number from 1;
-//   "a+b" adds columns after=TEXT       instead of columns: the first number after TEXT in a line
-//   time=COLUMN      seconds since 1970 of the reading; without it the time of arrival counts
+//
+//   value=COLUMN     the reading's column: its name in the header line, or its number from 1;
+//                    "a+b" adds columns
+//   after=TEXT       instead of columns: the first number after TEXT in a line
+//   time=COLUMN      seconds since 1970 of the reading; else the time of arrival counts
 //   ok=COLUMN        readings count only where this is true, 1, ok or yes
 //   separator=CHAR   between columns, default a comma; "tab" and "space" are names
+//
 //   unit=W           mW, W, kW (power); J, Wh, kWh (a counter of energy)
 //   every=DURATION   exec: the command ends after a reading and is started again this often
 //   period=DURATION  how often the meter renews its reading, default 1s (or `every`)
@@ -19,13 +23,8 @@
 //   name=TEXT        in the source: "meter.TEXT", default "meter"
 //   channel=NAME     default node
 //
-// Examples
-//   OmegaWatt   exec=wattmetre-read --tty=/dev/ttyUSB0
-//   --nb=6;time=timestamp;ok=frame_is_ok;value=activepow1;period=10ms IPMI        exec=ipmitool
-//   dcmi power reading;after=Instantaneous power reading:;every=2s;gain=5% PTDaemon
-//   file=/var/log/ptd.csv;after=Watts,
-//
-// The channel is of domain `node` and not in the total: it overlaps the parts of the machine.
+// Examples: docs/developer/add-a-sensor.md. The channel is of domain `node` and not in the total:
+// it overlaps the parts of the machine.
 
 #include "ergo/core/result.hpp"
 #include "ergo/core/units.hpp"

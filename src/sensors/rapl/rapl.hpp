@@ -12,15 +12,15 @@
 // one channel would tell nothing: there is one each.
 //
 // Traits (domain.hpp): the registers are renewed about every millisecond. No vendor states a gain,
-// and it cannot be seen from inside; the half-widths assumed are
-//   Intel since Haswell, package  5 %  measured at the voltage regulators; agrees with external
-//   meters to a few percent
-//                                      (Hackenberg et al. 2015; Khan et al. 2018)
-//   Intel before Haswell          20 % a model of activity, not a measurement (Hackenberg et al.
-//   2015) AMD                           15 % a model that misses data-dependent power (Schoene et
-//   al. 2021) DRAM                          20 % (Desrochers, Paradis and Weaver 2016) core,
-//   uncore, psys            10 % no comparison known: twice the package
-// all of one kind, "rapl": they add linearly. `ergo calibrate` replaces them.
+// and it cannot be seen from inside. The half-widths assumed, all of one kind, "rapl", so that they
+// add linearly:
+//
+//   | Intel since Haswell, package |  5 % | measured at the regulators (Hackenberg 2015), close  |
+//   |                              |      | to external meters (Khan 2018)                       |
+//   | Intel before Haswell         | 20 % | a model of activity (Hackenberg 2015)                |
+//   | AMD                          | 15 % | a model, misses data-dependent power (Schoene 2021)  |
+//   | DRAM                         | 20 % | Desrochers, Paradis and Weaver 2016                  |
+//   | core, uncore, psys           | 10 % | no comparison known: twice the package               |
 //
 // Where SGX is on, Intel filters the readings (INTEL-SA-00389): single readings are noisy, the
 // long-run mean is kept. The update period is then taken as 10 ms instead of 1 ms, which widens
