@@ -51,6 +51,14 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& what) 
 }
 
 Result<void> write_text_atomically(const std::filesystem::path& path, std::string_view text) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    // A device or a pipe (/dev/stdout) cannot be replaced, only written to.
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return system_error("cannot open " + path.string(), errno);
+    return write_all(fd.get(), text, path.string());
+  }
   std::string temporary = path.string() + ".XXXXXX";
   const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return system_error("cannot create a file beside " + path.string(), errno);

@@ -1,5 +1,7 @@
 #include "sensors/rapl/domain.hpp"
 
+#include "sensors/sysfs.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,6 +90,7 @@ SignalInfo describe(Part part, int number, std::string_view source, Joules quant
                   filtered ? "renewed every 1 ms, taken as 10 ms because SGX filters readings"
                            : "renewed every 1 ms",
                   gain.u95 * 100.0, gain.why);
+  sysfs::limit_to_simulation(info);
   return info;
 }
 
@@ -102,9 +105,9 @@ double EnergyCounter::update(double raw_j, Instant at, bool& restarted) {
   if (!first_ && raw_j < last_raw_) {
     const double wrapped = range_j_ > 0 ? raw_j - last_raw_ + range_j_ : 0.0;
     const double elapsed = (at - last_at_).value();
-    // A true wrap is a small step: the next reading comes long before half the range is used.
-    restarted = range_j_ <= 0 || wrapped > range_j_ / 2 ||
-                (elapsed > 0 && wrapped / elapsed > impossible_watts);
+    // Taken as a wrap, a restart (the driver was loaded anew) would mean a power that no machine
+    // draws.
+    restarted = range_j_ <= 0 || (elapsed > 0 && wrapped / elapsed > impossible_watts);
     if (restarted) {
       carried_ = total_;
       counter_ = WrapCounter(range_j_);

@@ -35,6 +35,12 @@ TEST(Files, AFullDiskIsAnErrorWithARemedy) {
   EXPECT_THAT(written.error().text(), HasSubstr("free some space"));
 }
 
+TEST(Files, ADeviceIsWrittenToAndNeverReplaced) {
+  ASSERT_TRUE(write_text_atomically("/dev/null", "gone").ok());
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_FALSE(write_text_atomically("/dev/full", "text").ok());
+}
+
 TEST(Files, AFileAboveTheLimitIsRefused) {
   const auto folder = TemporaryFolder::create("ergo-test");
   ASSERT_TRUE(write_text_atomically(folder->path() / "big", std::string(100, 'x')).ok());
