@@ -73,7 +73,7 @@ SignalProbe result_of(Watch& watch, const SignalInfo& info) {
 }  // namespace
 
 SensorProbe probe_update_period(Sensor& sensor, Clock& clock, const ProbeOptions& options,
-                                std::stop_token stop) {
+                                const std::stop_token& stop) {
   SensorProbe probe;
   probe.sensor = sensor.name();
   std::vector<Watch> watches;

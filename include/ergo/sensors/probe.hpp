@@ -58,7 +58,7 @@ struct SensorProbe {
 /// the device is lost (`failure`). Example: probe_update_period(*sensor,
 /// clock).signals[0].update_period -> 0.1 s.
 SensorProbe probe_update_period(Sensor& sensor, Clock& clock, const ProbeOptions& options = {},
-                                std::stop_token stop = {});
+                                const std::stop_token& stop = {});
 
 /// One line for people about a signal whose probe disagrees with its traits; empty otherwise.
 std::string describe_disagreement(const SignalProbe& probe);

@@ -63,7 +63,7 @@ class BoardSensor final : public Sensor {
 
   /// Asks the board for everything once. What the board refuses for lack of rights goes to
   /// `so_far.missing`, what people should know about it to `so_far.warnings`.
-  BoardSensor(std::shared_ptr<const Library> library, const Board& board, Options options,
+  BoardSensor(std::shared_ptr<const Library> library, const Board& board, const Options& options,
               Discovery& so_far);
 
   /// Energy or power can be read.

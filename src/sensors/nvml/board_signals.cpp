@@ -48,7 +48,7 @@ bool answers_power(const abi::FieldValue& value) {
 }  // namespace
 
 BoardSensor::BoardSensor(std::shared_ptr<const Library> library, const Board& board,
-                         Options options, Discovery& so_far)
+                         const Options& options, Discovery& so_far)
     : library_(std::move(library)),
       device_(board.device),
       id_(fmt::format("gpu{}", board.index)),
@@ -162,7 +162,7 @@ void BoardSensor::add_fields() {
     field.id = id;
     field.signal = signal;
     field.kind = kind;
-    fields_.push_back(std::move(field));
+    fields_.push_back(field);
   };
   note_refusal(values[0].status, "energy counter");
   if (answers(values[0])) {
