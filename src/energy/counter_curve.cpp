@@ -1,5 +1,7 @@
 #include "counter_curve.hpp"
 
+#include "source.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,9 +9,6 @@ namespace ergo::energy_detail {
 namespace {
 
 constexpr std::size_t wanted_each_side = 4;
-/// What the load is taken to do at least, unseen, between two ticks: move by half its mean up and
-/// down.
-constexpr double unseen_swing = 0.5;
 
 /// Integral over [from, to] (s, relative to `zero`) of straight lines between the samples, held
 /// beyond their ends.

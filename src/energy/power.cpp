@@ -7,7 +7,6 @@
 namespace ergo::energy_detail {
 namespace {
 
-constexpr double unseen_swing = 0.5;
 constexpr double gap_factor = 3.5;
 constexpr int wanted_steps = 40;
 /// Relative half-width of the time constant of a low pass: one published figure, for one card.

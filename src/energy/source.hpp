@@ -9,6 +9,10 @@
 
 namespace ergo::energy_detail {
 
+/// What a load is taken to do at least, unseen, between two readings: move by half its mean up and
+/// down.
+inline constexpr double unseen_swing = 0.5;
+
 /// Energy of a window from one signal. All energies in joules, half-widths of 95 % intervals.
 struct SourceEnergy {
   SignalId id = 0;
