@@ -12,6 +12,7 @@ namespace ergo::sim {
 namespace {
 
 constexpr double kEndless = 1e18;
+constexpr double kLongestWork = 365.0 * 86400.0;
 constexpr std::int64_t kLookAgainNs = 50'000'000;  // a limit may have changed meanwhile
 
 void begin(Slot& slot, const Demand& demand, double work_s, std::int64_t now_ns) {
@@ -92,9 +93,10 @@ void GpuContext::set_demand(const Demand& demand, double burst_period_s, double 
 }
 
 Result<double> GpuContext::run(const Demand& demand, double work_s) {
-  if (!demand.active() || !(work_s >= 0.0) || work_s >= kEndless) {
-    return Error{Errc::invalid_argument, "work needs a demand above zero and a finite length", ""};
+  if (!(work_s >= 0.0) || work_s >= kLongestWork) {
+    return Error{Errc::invalid_argument, "work needs a length from zero to a year", ""};
   }
+  if (!demand.active()) return wait(work_s);
   std::int64_t started_ns = 0;
   node_->update(gpu_, [&](Gpu& state) {
     started_ns = state.now_ns;
@@ -110,6 +112,19 @@ Result<double> GpuContext::run(const Demand& demand, double work_s) {
       return static_cast<double>(slot.finished_ns - started_ns) * 1e-9;
     pass(*node_, time_to_finish(slot));
   }
+}
+
+Result<double> GpuContext::wait(double duration_s) {
+  set_demand({});
+  const std::int64_t start = node_->now_ns();
+  const std::int64_t end = start + std::llround(duration_s * static_cast<double>(kNsPerSecond));
+  for (std::int64_t now = start; now < end; now = node_->now_ns()) {
+    pass(*node_, std::min(end - now, kLookAgainNs));
+    if (node_->gpu(gpu_).lost()) {
+      return Error{Errc::lost, "the simulated GPU has fallen off the bus", ""};
+    }
+  }
+  return seconds(node_->now_ns() - start);
 }
 
 }  // namespace ergo::sim

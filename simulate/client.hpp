@@ -26,11 +26,12 @@ class GpuContext {
   /// the first `burst_duty` of each period.
   void set_demand(const Demand& demand, double burst_period_s = 0.0, double burst_duty = 1.0);
   /// Does `work_s` seconds of work (counted at the highest clock, alone on the card), waits for its
-  /// end and returns how long it took, s. Moves a manual clock; else sleeps. Errors:
-  /// invalid_argument, lost.
+  /// end and returns how long it took, s. Without any demand it only waits so long. Moves a manual
+  /// clock; else sleeps. Errors: invalid_argument, lost.
   Result<double> run(const Demand& demand, double work_s);
 
  private:
+  Result<double> wait(double duration_s);
   GpuContext(Node& node, std::size_t gpu, std::size_t slot);
 
   Node* node_;

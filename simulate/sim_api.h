@@ -40,8 +40,8 @@ double ergo_sim_clock_mhz(unsigned gpu);
 int ergo_sim_set_demand(unsigned gpu, double compute, double memory, double memory_bound);
 
 /* Does `work_s` seconds of work (as the undisturbed GPU at its highest clock counts them), waits
-   until it is done, and returns how long it took in seconds; negative on failure. A manual clock is
-   moved. */
+   until it is done, and returns how long it took in seconds; negative on failure. Without any
+   demand it only waits so long. A manual clock is moved. */
 double ergo_sim_run(unsigned gpu, double compute, double memory, double memory_bound,
                     double work_s);
 

@@ -139,8 +139,19 @@ TEST(Node, WorkEndsExactlyWhenItsClockSays) {
   const std::int64_t end = t.node.now_ns();
   const double joules = t.node.gpu_energy_j(0, end - 2'500'000'000, end);
   EXPECT_NEAR(joules, 2.5 * full_power(*find_preset("v100"), demand), 1e-5);
-  EXPECT_FALSE(context->run({}, 1.0).ok());
   EXPECT_FALSE(context->run(demand, -1.0).ok());
+  EXPECT_FALSE(context->run(demand, std::nan("")).ok());
+}
+
+TEST(Node, WorkWithoutDemandIsWaiting) {
+  TestNode t(one_gpu("v100"));
+  auto context = GpuContext::open(t.node, 0);
+  ASSERT_TRUE(context.ok());
+  const std::int64_t from = t.node.now_ns();
+  EXPECT_NEAR(context->run({0.0, 0.0, 1.0}, 1.5).value_or(-1), 1.5, 1e-9);
+  const Preset& v100 = *find_preset("v100");
+  EXPECT_NEAR(t.node.gpu_energy_j(0, from, t.node.now_ns()), 1.5 * (v100.idle_w + v100.clocked_w),
+              1e-6);
 }
 
 TEST(Node, BurstsKeepAveragePowerBelowTheLimitWhileTimeGrows) {
