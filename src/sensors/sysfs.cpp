@@ -14,6 +14,7 @@ namespace ergo::sysfs {
 namespace {
 
 constexpr std::size_t small_file = 4096;
+constexpr Seconds simulation_period{0.010};
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -129,6 +130,14 @@ Provenance provenance(const Environment& environment) {
   const bool simulated = environment.sysfs_replaced &&
                          std::filesystem::exists(environment.sysfs / "ergo-simulated", ignored);
   return simulated ? Provenance::simulated : Provenance::measured;
+}
+
+void limit_to_simulation(SignalInfo& info) {
+  const bool meter = info.kind == SignalKind::energy || info.kind == SignalKind::power;
+  if (!meter || info.provenance != Provenance::simulated) return;
+  if (info.traits.update_period >= simulation_period) return;
+  info.traits.update_period = simulation_period;
+  info.traits.basis += "; simulated: the folder is rewritten every 10 ms";
 }
 
 }  // namespace ergo::sysfs

@@ -59,4 +59,8 @@ std::optional<int> number_after(std::string_view name, std::string_view prefix);
 /// container).
 Provenance provenance(const Environment& environment);
 
+/// A simulated folder is rewritten every 10 ms, whatever the hardware does that it stands for:
+/// makes the update period of a simulated signal at least that long, and says so in its basis.
+void limit_to_simulation(SignalInfo& info);
+
 }  // namespace ergo::sysfs

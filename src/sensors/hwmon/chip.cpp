@@ -8,6 +8,7 @@
 namespace ergo::hwmon {
 
 std::size_t ChipSensor::add_signal(SignalInfo info) {
+  sysfs::limit_to_simulation(info);
   signals_.push_back(std::move(info));
   return signals_.size() - 1;
 }

@@ -105,7 +105,7 @@ double EnergyCounter::update(double raw_j, Instant at, bool& restarted) {
   if (!first_ && raw_j < last_raw_) {
     const double wrapped = range_j_ > 0 ? raw_j - last_raw_ + range_j_ : 0.0;
     const double elapsed = (at - last_at_).value();
-    // Taken as a wrap, a restart (the driver was loaded anew) would mean a power that no machine
+    // Taken as a wrap, a restart (resume from suspend) would mean a power that no machine
     // draws.
     restarted = range_j_ <= 0 || (elapsed > 0 && wrapped / elapsed > impossible_watts);
     if (restarted) {

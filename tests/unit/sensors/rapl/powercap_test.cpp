@@ -269,8 +269,11 @@ TEST(RaplPowercap, AMarkedRootIsSimulatedAnUnmarkedOneIsMeasured) {
   const FakeRoot root;
   root.add_zone("intel-rapl:0", "package-0", 1'000'000);
   EXPECT_EQ(find_signal(look(root), "rapl.powercap@cpu0")->provenance, Provenance::measured);
+  EXPECT_EQ(find_signal(look(root), "rapl.powercap@cpu0")->traits.update_period, Seconds(0.001));
   root.write("sys/ergo-simulated", "");
-  EXPECT_EQ(find_signal(look(root), "rapl.powercap@cpu0")->provenance, Provenance::simulated);
+  const Discovery simulated = look(root);
+  EXPECT_EQ(find_signal(simulated, "rapl.powercap@cpu0")->provenance, Provenance::simulated);
+  EXPECT_EQ(find_signal(simulated, "rapl.powercap@cpu0")->traits.update_period, Seconds(0.010));
 }
 
 TEST(RaplDomain, PackagesKeepTheirNumbersAndDiesAreNumberedThrough) {
