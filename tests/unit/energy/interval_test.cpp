@@ -151,6 +151,55 @@ TEST(Interval, HoldsTheTruthWhenReadingsComeTenTimesAsOften) {
   EXPECT_GE(held, count * 93 / 100);
 }
 
+/// A program measured whole: idle, then its load, then idle again; the first reading comes just
+/// before it starts and the last just after it ends.
+Outcome try_run(const Board& board, LoadShape shape, double duration, std::mt19937_64& random) {
+  std::uniform_real_distribution<double> unit(0.0, 1.0);
+  const TrueLoad busy = testing::random_load(shape, duration, board.idle_w, board.full_w, random);
+  constexpr double before = 5.0;
+  TrueLoad load;
+  load.add(before, board.idle_w);
+  for (std::size_t i = 0; i + 1 < busy.edges().size(); ++i) {
+    const double from = busy.edges()[i];
+    const double to = std::min(busy.edges()[i + 1], duration);
+    if (to > from) load.add(to - from, busy.power(0.5 * (from + to)));
+  }
+  load.add(5.0, board.idle_w);
+  BoardSensor sensor(load, board, unit(random), 1.0);
+  Timeline timeline;
+  ManualClock clock;
+  Sampler sampler({&sensor}, timeline, clock, {});
+  const double end = before + duration;
+  for (double t = before - 0.001; t < end; t += 0.1) {
+    clock.set(Instant{} + Seconds(t));
+    sampler.tick();
+  }
+  clock.set(Instant{} + Seconds(end + 0.001));
+  sampler.tick();
+  MeasureOptions options;
+  options.without_gain = true;
+  const WindowEnergy result =
+      measure(timeline, {Instant{} + Seconds(before), Instant{} + Seconds(end)}, options);
+  const ChannelEnergy& energy = result.channels.at(0);
+  const double truth = load.energy(before, end);
+  return {duration, energy.joules.value() / truth - 1.0,
+          0.5 * (energy.high - energy.low).value() / truth,
+          energy.low.value() <= truth && truth <= energy.high.value()};
+}
+
+TEST(Interval, HoldsTheTruthOfAProgramMeasuredFromStartToEnd) {
+  std::mt19937_64 random(6);
+  std::uniform_real_distribution<double> duration(0.2, 20.0);
+  const auto boards = testing::boards();
+  Tally tally;
+  for (std::size_t i = 0; i < windows; ++i) {
+    const Board& board = boards[i % boards.size()];
+    const LoadShape shape = shapes[i / boards.size() % 3];
+    tally.add(board.name, shape, try_run(board, shape, duration(random), random));
+  }
+  tally.expect_held(0.93);
+}
+
 TEST(Interval, TheErrorIsBelowOnePercentFromTwoSecondsOnWithACounterOf100Milliseconds) {
   std::mt19937_64 random(4);
   std::uniform_real_distribution<double> duration(2.0, 20.0);
