@@ -8,7 +8,9 @@ namespace {
 
 /// How many standard deviations of slowdown are kept in hand. 0.7: about one limit in four that
 /// just seems to fit would break the promise.
-constexpr double safety = 0.5;
+constexpr double tolerance = 1.2;
+constexpr double safety = 0.6;
+constexpr double hint = 0.25;
 
 int time_exponent(Objective objective) {
   switch (objective) {
@@ -45,7 +47,10 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
     const Prediction& p = predictions[i];
     if (decision.max_slowdown && i != top) {
       const double slowdown = p.log_time - predictions[top].log_time;
-      if (slowdown + safety * std::sqrt(p.var_time) > std::log1p(*decision.max_slowdown)) continue;
+      if (slowdown + hint * std::sqrt(p.var_time) > std::log1p(*decision.max_slowdown)) continue;
+      if (slowdown + safety * std::sqrt(p.var_time) >
+          std::log1p(tolerance * *decision.max_slowdown))
+        continue;
     }
     if (log_expected_cost(p, decision) < log_expected_cost(predictions[best], decision)) best = i;
   }

@@ -24,12 +24,35 @@ using MemberPredictions = std::array<Prediction, member_count>;
 constexpr std::size_t most_groups = 12;
 constexpr std::size_t most_of_group = 10;
 
+/// What the probes show of a curve: its power under the highest limit, and how much the lowest
+/// probe slows it.
+struct Traits {
+  double log_power = 0.0;
+  double log_slowdown = 0.0;
+};
+
+Traits traits_of(const Target& target) {
+  const auto& probes = target.probes.points;
+  if (probes.empty()) return {};
+  return {probes.back().log_power - std::log(target.range.highest_w),
+          probes.front().log_time - probes.back().log_time};
+}
+
+/// How much a curve with the one's traits tells about errors on a curve with the other's.
+double likeness(const Traits& a, const Traits& b) {
+  constexpr double background = 0.15;
+  const double power = (a.log_power - b.log_power) / 0.25;
+  const double slowdown = (a.log_slowdown - b.log_slowdown) / 0.3;
+  return background + std::exp(-0.5 * (power * power + slowdown * slowdown));
+}
+
 /// One point of a training curve that was predicted while its group was left out.
 struct Trial {
   MemberPredictions predicted;
   double log_time = 0.0;
   double log_power = 0.0;
   double weight = 1.0;
+  Traits traits;  ///< of the curve
 };
 
 /// How the errors of one quantity lie about the members' own variance.
@@ -108,7 +131,7 @@ Weights best_weights(const std::vector<Trial>& trials) {
 
 Spread spread_of(const std::vector<std::pair<double, double>>& scores) {
   const double scale = std::clamp(weighted_quantile(scores, 0.68), 0.1, 4.0);
-  return {scale, std::max(weighted_quantile(scores, 0.965) / scale, 1.5)};
+  return {scale, std::max(weighted_quantile(scores, 0.975) / scale, 1.5)};
 }
 
 class Ensemble : public Method {
@@ -122,11 +145,11 @@ class Ensemble : public Method {
     train_ = train;
     for (auto& member : members_)
       member->fit(train);
-    calibrations_.clear();
+    trials_.clear();
   }
 
   std::vector<Prediction> predict(const Target& target) override {
-    const Calibration& calibration = calibrate(target);
+    const Calibration calibration = calibrate(target);
     std::vector<Prediction> out;
     for (const MemberPredictions& members : ask(members_, target))
       out.push_back(scaled(members, calibration));
@@ -166,7 +189,7 @@ class Ensemble : public Method {
     return p;
   }
 
-  const Calibration& calibrate(const Target& target) {
+  Calibration calibrate(const Target& target) {
     std::vector<double> key{target.range.lowest_w, target.range.highest_w};
     for (const CurvePoint& p : target.probes.points)
       key.push_back(p.limit_w);
@@ -174,9 +197,13 @@ class Ensemble : public Method {
       return c->gpu == target.probes.gpu && c->workload == target.probes.workload;
     });
     key.push_back(known ? 1 : 0);
-    const auto [at, added] = calibrations_.try_emplace({target.probes.gpu, key});
-    if (added) at->second = calibrated(trials(target, known));
-    return at->second;
+    const auto [at, added] = trials_.try_emplace({target.probes.gpu, key});
+    if (added) at->second = trials(target, known);
+    std::vector<Trial> like = at->second;
+    const Traits traits = traits_of(target);
+    for (Trial& trial : like)
+      trial.weight *= likeness(trial.traits, traits);
+    return calibrated(like);
   }
 
   static Calibration calibrated(const std::vector<Trial>& trials) {
@@ -262,14 +289,14 @@ class Ensemble : public Method {
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       const auto truth = interpolate_or_hold(n.points, target.limits[i]);
       all.push_back({predicted[i], truth.log_time, truth.log_power,
-                     n.weight / static_cast<double>(predicted.size())});
+                     n.weight / static_cast<double>(predicted.size()), traits_of(target)});
     }
   }
 
   std::shared_ptr<CurveFits> fits_;
   Members members_;
   Training train_;
-  std::map<std::pair<std::string, std::vector<double>>, Calibration> calibrations_;
+  std::map<std::pair<std::string, std::vector<double>>, std::vector<Trial>> trials_;
 };
 
 }  // namespace

@@ -66,7 +66,8 @@ class GaussianProcess : public Method {
     std::vector<Prediction> out = law_->predict(target);
     std::vector<Residual> points = probe_residuals(target);
     const auto k = static_cast<Eigen::Index>(points.size());
-    for (const Prediction& p : out) points.push_back(place(target, p.limit_w));
+    for (const Prediction& p : out)
+      points.push_back(place(target, p.limit_w));
     const Belief belief = conditioned(believed(learn(target), points), points, k);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto at = k + static_cast<Eigen::Index>(i);
@@ -115,16 +116,16 @@ class GaussianProcess : public Method {
     Belief belief{Eigen::MatrixXd::Zero(m, 2), Eigen::MatrixXd(m, m)};
     for (Eigen::Index i = 0; i < m; ++i) {
       for (Eigen::Index j = 0; j < m; ++j) {
-        belief.covariance(i, j) =
-            covariance(kernel_, points[static_cast<std::size_t>(i)], points[static_cast<std::size_t>(j)]);
+        belief.covariance(i, j) = covariance(kernel_, points[static_cast<std::size_t>(i)],
+                                             points[static_cast<std::size_t>(j)]);
       }
     }
     if (n == 0) return belief;
     Eigen::MatrixXd cross(n, m);
     for (Eigen::Index i = 0; i < n; ++i) {
       for (Eigen::Index j = 0; j < m; ++j) {
-        cross(i, j) =
-            covariance(kernel_, learned.residuals[static_cast<std::size_t>(i)], points[static_cast<std::size_t>(j)]);
+        cross(i, j) = covariance(kernel_, learned.residuals[static_cast<std::size_t>(i)],
+                                 points[static_cast<std::size_t>(j)]);
       }
     }
     const Eigen::MatrixXd v = learned.llt.matrixL().solve(cross);
@@ -134,13 +135,15 @@ class GaussianProcess : public Method {
   }
 
   /// The belief once the residuals of the first k points are known too.
-  [[nodiscard]] Belief conditioned(Belief belief, const std::vector<Residual>& points, Eigen::Index k) const {
+  [[nodiscard]] Belief conditioned(Belief belief, const std::vector<Residual>& points,
+                                   Eigen::Index k) const {
     if (k == 0) return belief;
     Eigen::MatrixXd seen = belief.covariance.topLeftCorner(k, k);
     seen.diagonal().array() += kernel_.noise * kernel_.noise;
     Eigen::MatrixXd news(k, 2);
     for (Eigen::Index i = 0; i < k; ++i) {
-      news.row(i) << points[static_cast<std::size_t>(i)].time, points[static_cast<std::size_t>(i)].power;
+      news.row(i) << points[static_cast<std::size_t>(i)].time,
+          points[static_cast<std::size_t>(i)].power;
     }
     news -= belief.mean.topRows(k);
     const Eigen::MatrixXd cross = belief.covariance.leftCols(k);
@@ -166,7 +169,8 @@ class GaussianProcess : public Method {
     std::vector<Residual> known;
     Target at_probes = target;
     at_probes.limits.clear();
-    for (const CurvePoint& p : target.probes.points) at_probes.limits.push_back(p.limit_w);
+    for (const CurvePoint& p : target.probes.points)
+      at_probes.limits.push_back(p.limit_w);
     const auto predicted = law_->predict(at_probes);
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       Residual r = place(target, predicted[i].limit_w);

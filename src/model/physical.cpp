@@ -37,7 +37,8 @@ class Physical : public Method {
     const Belief prior = learned_prior(target);
     Fit found = physics::fit(prior, observations_of(target.probes.points, highest), {0.02, 0.02});
     if (target.probes.points.empty()) {
-      // Without a probe the prediction is relative to the highest limit: the scale is 0 by definition.
+      // Without a probe the prediction is relative to the highest limit: the scale is 0 by
+      // definition.
       found.parameters[physics::log_time_scale] = 0.0;
       found.covariance.row(physics::log_time_scale).setZero();
       found.covariance.col(physics::log_time_scale).setZero();
