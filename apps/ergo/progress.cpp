@@ -10,8 +10,7 @@
 
 namespace ergo::cli {
 
-Progress::Progress(std::string label, RunWriter* writer, Instant begin, bool show)
-    : label_(std::move(label)), writer_(writer), begin_(begin), terminal_(show && ::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::string label, bool show) : label_(std::move(label)), terminal_(show && ::isatty(STDERR_FILENO) == 1) {}
 
 void Progress::show(const std::string& text) {
   if (!terminal_) return;
@@ -49,22 +48,6 @@ void Progress::on_progress(const Timeline& timeline, Instant begin) {
     }
   }
   if (latest) show(fmt::format("{}  {}{}", label_, report::format_duration(*latest - begin), line));
-}
-
-void Progress::on_window(const MarkedWindow& window) {
-  if (writer_ == nullptr) return;
-  WindowRecord record;
-  record.name = window.name;
-  record.index = window.index;
-  record.pid = window.pid;
-  record.start = window.begin - begin_;
-  record.duration = window.end - window.begin;
-  record.count = window.count;
-  writer_->append_window(std::move(record));
-}
-
-void Progress::on_sample(const Timeline& timeline, SignalId id, const Sample& sample) {
-  if (writer_ != nullptr) writer_->append(timeline.info(id), sample);
 }
 
 }  // namespace ergo::cli

@@ -6,6 +6,7 @@
 
 #include "ergo/core/environment.hpp"
 #include "ergo/core/files.hpp"
+#include "ergo/experiment/recording.hpp"
 #include "ergo/experiment/runner.hpp"
 #include "ergo/experiment/summary.hpp"
 #include "ergo/report/aipowermeter.hpp"
@@ -109,8 +110,9 @@ Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
   }
   Progress progress(warmup ? fmt::format("warm-up {}/{}", index + 1, flags_.warmup)
                            : fmt::format("run {}/{}", index + 1, flags_.repeat),
-                    writer.get(), begin, !flags_.quiet);
-  auto outcome = runner_.run({record_.command, index, warmup}, progress);
+                    !flags_.quiet);
+  RecordingEvents events(writer.get(), begin, progress);
+  auto outcome = runner_.run({record_.command, index, warmup}, events);
   progress.clear();
   if (!outcome) return outcome.error();
   if (outcome->launch_error) {
