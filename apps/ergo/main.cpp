@@ -61,8 +61,12 @@ int run(int argc, char** argv) {
   line.app.set_version_flag("--version", std::string("ergo ") + ERGO_VERSION);
   ergo::cli::add_run(line);
   ergo::cli::add_sensors(line);
+  ergo::cli::add_sweep(line);
+  ergo::cli::add_export(line);
+  ergo::cli::add_import(line);
   ergo::cli::add_predict(line);
   ergo::cli::add_evaluate(line);
+  ergo::cli::add_advise(line);
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

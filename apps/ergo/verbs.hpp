@@ -23,6 +23,9 @@ struct CommandLine {
 
 void add_run(CommandLine& line);
 void add_sensors(CommandLine& line);
+void add_sweep(CommandLine& line);
+void add_export(CommandLine& line);
+void add_import(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_advise(CommandLine& line);

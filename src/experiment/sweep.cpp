@@ -16,18 +16,6 @@ namespace {
 
 const std::vector<std::string> silent_axes{std::string(power_limit_axis)};
 
-/// The newest experiment of this plan in the store, whatever its state.
-Result<std::optional<std::int64_t>> find_experiment(const SweepSpec& spec, const Store& store) {
-  auto all = store.experiments();
-  if (!all) return all.error();
-  const std::string plan = plan_text(spec);
-  std::optional<std::int64_t> newest;
-  for (const ExperimentInfo& one : *all) {
-    if (one.plan == plan) newest = one.id;
-  }
-  return newest;
-}
-
 std::string key_of_run(const GridCell& cell, int repeat) { return fmt::format("{} #{}", key_of(cell), repeat); }
 
 /// Energy of a run that repeats are compared by.
@@ -47,6 +35,17 @@ std::string plan_text(const SweepSpec& spec) {
   plan["axes"] = nlohmann::ordered_json::array();
   for (const Axis& axis : spec.axes) plan["axes"].push_back({{"name", axis.name}, {"values", axis.values}});
   return plan.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Result<std::optional<std::int64_t>> find_sweep(const SweepSpec& spec, const Store& store) {
+  auto all = store.experiments();
+  if (!all) return all.error();
+  const std::string plan = plan_text(spec);
+  std::optional<std::int64_t> newest;
+  for (const ExperimentInfo& one : *all) {
+    if (one.plan == plan) newest = one.id;
+  }
+  return newest;
 }
 
 Result<std::vector<PlannedRun>> remaining_runs(const SweepSpec& spec, const Store& store,
@@ -97,7 +96,7 @@ class SweepInProgress {
 };
 
 Result<void> SweepInProgress::open_experiment() {
-  auto known = find_experiment(spec_, store_);
+  auto known = find_sweep(spec_, store_);
   if (!known) return known.error();
   if (*known) {
     result_.experiment = **known;

@@ -64,6 +64,9 @@ struct SweepResult {
 /// more repeats can be added later.
 std::string plan_text(const SweepSpec& spec);
 
+/// The newest experiment in the store with this plan, finished or not.
+Result<std::optional<std::int64_t>> find_sweep(const SweepSpec& spec, const Store& store);
+
 /// The runs that are planned and not in the store yet, in order.
 Result<std::vector<PlannedRun>> remaining_runs(const SweepSpec& spec, const Store& store,
                                                std::optional<std::int64_t> experiment);

@@ -1,0 +1,128 @@
+#include "ergo/report/sweep_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "ergo/stats/summary.hpp"
+#include "report/text_table.hpp"
+
+namespace ergo::report {
+namespace {
+
+struct Item {
+  Seconds time{0.0};
+  std::optional<Joules> energy;
+  Joules low{0.0};
+  Joules high{0.0};
+  std::string_view provenance;
+};
+
+Item item_of(const RunRecord& run) {
+  const double n = run.items && run.items->count > 0 ? static_cast<double>(run.items->count) : 1.0;
+  const EnergyTotal& total = n > 1 || run.items ? run.items->total : run.total;
+  Item item;
+  item.time = (run.items ? run.items->duration : run.duration) / n;
+  if (total.measured) {
+    item.energy = *total.measured / n;
+    item.low = total.low / n;
+    item.high = total.high / n;
+    item.provenance = name_of(provenance_of_total(run.energy));
+  } else if (total.estimated) {
+    item.energy = *total.estimated / n;
+    item.provenance = "estimated";
+  }
+  return item;
+}
+
+bool good(const RunRecord& run) { return !run.warmup && run.exit_code == 0 && !run.invalid; }
+
+struct CellSums {
+  std::vector<double> times;
+  std::vector<double> energies;
+  std::vector<double> half_widths;
+  std::string_view provenance;
+  int failed = 0;
+};
+
+std::string parameters_of(const RunRecord& run) {
+  std::string text;
+  for (const auto& [name, value] : run.parameters) text += (text.empty() ? "" : " ") + name + "=" + value;
+  return text.empty() ? "command" : text;
+}
+
+void add_cell(TextTable& table, const std::string& name, const CellSums& cell) {
+  std::vector<std::string> row{name, fmt::format("{}", cell.times.size())};
+  if (cell.times.empty()) {
+    row.insert(row.end(), {"", "", "", fmt::format("{} failed", cell.failed)});
+    table.row(std::move(row));
+    return;
+  }
+  row.push_back(format_duration(Seconds(stats::median(cell.times))));
+  if (cell.energies.size() == cell.times.size()) {
+    const Estimate e = stats::median_interval(cell.energies);
+    // What repeats show and what one run does not know about itself are independent.
+    const double own = cell.half_widths.empty() ? 0 : stats::median(cell.half_widths);
+    const Joules low(e.value - std::hypot(e.value - e.low, own));
+    const Joules high(e.value + std::hypot(e.high - e.value, own));
+    row.push_back(format_energy(Joules(e.value)));
+    row.push_back(cell.provenance == "estimated" ? "" : format_range(low, high));
+    row.push_back(std::string(cell.provenance) + (cell.failed > 0 ? fmt::format(", {} failed", cell.failed) : ""));
+  } else {
+    row.insert(row.end(), {"", "", "not measured"});
+  }
+  table.row(std::move(row));
+}
+
+}  // namespace
+
+std::string run_line(const RunRecord& record) {
+  if (record.invalid) return "invalid: " + *record.invalid;
+  if (record.exit_code != 0) return fmt::format("exit code {}", record.exit_code);
+  const Item item = item_of(record);
+  std::string line = format_duration(item.time);
+  if (item.energy) line += fmt::format(", {}", format_energy(*item.energy));
+  if (item.energy && item.high > item.low) line += fmt::format(" ({})", format_range(item.low, item.high));
+  if (record.items) line += fmt::format(" per item of '{}'", record.items->window);
+  if (item.energy && item.provenance != "measured") line += fmt::format(", {}", item.provenance);
+  return line;
+}
+
+std::string sweep_table(const ExperimentRecord& record) {
+  std::map<std::string, CellSums> cells;
+  std::vector<std::string> order;
+  bool items = false;
+  for (const RunRecord& run : record.runs) {
+    if (run.warmup) continue;
+    const std::string name = parameters_of(run);
+    if (!cells.contains(name)) order.push_back(name);
+    CellSums& cell = cells[name];
+    if (!good(run)) {
+      ++cell.failed;
+      continue;
+    }
+    const Item item = item_of(run);
+    items = items || run.items.has_value();
+    cell.times.push_back(item.time.value());
+    if (!item.energy) continue;
+    cell.energies.push_back(item.energy->value());
+    cell.provenance = item.provenance;
+    if (item.high > item.low) cell.half_widths.push_back(((item.high - item.low) / 2).value());
+  }
+  TextTable table({{"cell"},
+                   {"runs", true},
+                   {items ? "time per item" : "time", true},
+                   {items ? "energy per item" : "energy", true},
+                   {"95 % interval"},
+                   {""}});
+  std::sort(order.begin(), order.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;  // "size=8" before "size=112"
+  });
+  for (const std::string& name : order) add_cell(table, name, cells[name]);
+  return "\n" + table.text(2, [](const std::string& head) { return head; });
+}
+
+}  // namespace ergo::report
