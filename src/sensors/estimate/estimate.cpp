@@ -47,7 +47,10 @@ class EstimateSensor final : public Sensor {
  private:
   Result<void> do_read(const Clock& clock, Batch& out) override {
     const Instant before = clock.now();
-    if (last_at_ && (before - *last_at_).value() < tick_s) return {};
+    if (last_at_ && (before - *last_at_).value() < tick_s) {
+      report(energy_ + power_ * (before - *last_at_), before, before, out);
+      return {};
+    }
     std::array<char, 512> text{};
     const auto size = stat_.read(text);
     const Instant after = clock.now();
@@ -58,16 +61,28 @@ class EstimateSensor final : public Sensor {
     const Instant now{before.ns + (after.ns - before.ns) / 2};
     if (last_at_) {
       const double total = ticks->total - last_.total;
-      // No tick was counted yet: the time goes to the next reading.
-      if (total <= 0) return {};
-      const double load = std::clamp((ticks->busy - last_.busy) / total, 0.0, 1.0);
-      const Watts power(busy_watts_ * (idle_share + (1.0 - idle_share) * load));
-      energy_ += power * (now - *last_at_);
+      if (total <= 0) {
+        report(energy_ + power_ * (now - *last_at_), before, after, out);
+        return {};
+      }
+      power_ = power_at(std::clamp((ticks->busy - last_.busy) / total, 0.0, 1.0));
+      energy_ += power_ * (now - *last_at_);
     }
     last_ = *ticks;
     last_at_ = now;
-    out.add(0, energy_.value(), before, after);
+    report(energy_, before, after, out);
     return {};
+  }
+
+  [[nodiscard]] Watts power_at(double load) const {
+    return Watts(busy_watts_ * (idle_share + (1.0 - idle_share) * load));
+  }
+
+  /// Until the kernel counts its next tick (10 ms) the last load is taken to go on. Where it did not, the counter waits
+  /// for the truth to catch up: it never falls.
+  void report(Joules energy, Instant before, Instant after, Batch& out) {
+    reported_ = std::max(reported_, energy);
+    out.add(0, reported_.value(), before, after);
   }
 
   sysfs::Attribute stat_;
@@ -75,6 +90,8 @@ class EstimateSensor final : public Sensor {
   CpuTicks last_;
   std::optional<Instant> last_at_;
   Joules energy_{0.0};
+  Joules reported_{0.0};
+  Watts power_ = power_at(0.5);  ///< before the first tick nothing is known of the load
 };
 
 bool cpu_is_metered(const Discovery& so_far) {
