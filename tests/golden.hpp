@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string>
 
+#include "test_paths.hpp"
+
 namespace ergo::testing {
 
 /// Compares `actual` with tests/golden/NAME; with ERGO_APPROVE set it writes that file instead.
