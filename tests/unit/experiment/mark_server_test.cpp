@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "test_paths.hpp"
+
 #include <map>
 #include <mutex>
 #include <set>
@@ -179,11 +181,23 @@ mark.begin(7, count="nonsense"); mark.end(None, count=-1)
 
 TEST(MarkServer, LosesNothingInAFlood) {
   Session session;
-  constexpr int windows = 20'000;
+  constexpr int windows = 10'000;
   const MarkedRun run = session.run({ERGO_MARK_SENDER, "many", std::to_string(windows)});
   EXPECT_EQ(session.exit_code, 0);
   EXPECT_THAT(run.warnings, IsEmpty());
   EXPECT_EQ(run.windows.size(), static_cast<std::size_t>(windows));
+}
+
+TEST(MarkServer, TellsWhenAFloodWasTooMuch) {
+  Session session;
+  constexpr std::size_t windows = 200'000;
+  const MarkedRun run = session.run({ERGO_MARK_SENDER, "many", std::to_string(windows)});
+  EXPECT_EQ(session.exit_code, 0);
+  std::string warnings;
+  for (const std::string& warning : run.warnings)
+    warnings += warning + "\n";
+  EXPECT_LE(run.windows.size(), windows);
+  EXPECT_EQ(run.windows.size() < windows, warnings.find("lost") != std::string::npos) << warnings;
 }
 
 TEST(MarkServer, LosesNothingInAFloodFromPython) {
