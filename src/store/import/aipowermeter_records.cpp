@@ -155,6 +155,9 @@ class Parser {
     if (!at)
       return bad_line(file_, number,
                       fmt::format("'{:.40}' is not a date", date->get<std::string>()));
+    if (current_.records > 0) {
+      if (auto near = check_span(file_, number, current_.first_ns, at->ns); !near) return near;
+    }
     if (current_.records > 0 && at->ns < current_.last_ns) {
       ++metrics_.backwards;
       return {};
@@ -225,7 +228,10 @@ Result<std::map<std::string, Series>> parse_omegawatt(std::string_view text,
       if (!*seconds || !*watts) continue;
       if (**seconds < 0.0 || **seconds > 7e9)
         return bad_line(file, row.line, "the timestamp is not one in seconds");
-      series.emplace_back(static_cast<std::int64_t>(std::llround(**seconds * 1e9)), **watts);
+      const auto ns = static_cast<std::int64_t>(std::llround(**seconds * 1e9));
+      const auto first_ns = series.empty() ? ns : series.front().first;
+      if (auto near = check_span(file, row.line, first_ns, ns); !near) return near.error();
+      series.emplace_back(ns, **watts);
     }
     const bool used =
         std::any_of(series.begin(), series.end(), [](const auto& s) { return s.second != 0.0; });

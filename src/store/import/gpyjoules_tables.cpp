@@ -12,10 +12,17 @@
 namespace ergo::importing {
 namespace {
 
-Result<std::int64_t> date_in(const CsvTable& table, const CsvRow& row, std::size_t column) {
+/// The date in a field; `first` holds that of the first row.
+Result<std::int64_t> date_in(const CsvTable& table, const CsvRow& row, std::size_t column,
+                             std::optional<std::int64_t>& first) {
   const auto date = parse_date(row.fields[column]);
-  if (date) return date->ns;
-  return bad_line(table.file, row.line, fmt::format("'{:.40}' is not a date", row.fields[column]));
+  if (!date) {
+    return bad_line(table.file, row.line,
+                    fmt::format("'{:.40}' is not a date", row.fields[column]));
+  }
+  if (!first) first = date->ns;
+  if (auto near = check_span(table.file, row.line, *first, date->ns); !near) return near.error();
+  return date->ns;
 }
 
 Result<std::size_t> required_column(const CsvTable& table, const char* name) {
@@ -41,8 +48,9 @@ Result<std::map<std::string, Series>> parse_gpu_power(std::string_view text,
   auto time = required_column(*table, "timestamp");
   if (!time) return time.error();
   std::map<std::string, Series> columns;
+  std::optional<std::int64_t> first;
   for (const auto& row : table->rows) {
-    auto ns = date_in(*table, row, *time);
+    auto ns = date_in(*table, row, *time, first);
     if (!ns) return ns.error();
     for (std::size_t column = 0; column < table->header.size(); ++column) {
       // The first, unnamed column is pandas' row number.
@@ -74,7 +82,10 @@ Result<Series> parse_samples(std::string_view text, const std::string& file) {
     if (!*us || !*value) continue;
     if (**us < 0.0 || **us > 7e15)
       return bad_line(file, row.line, "the timestamp is not one in microseconds");
-    series.emplace_back(static_cast<std::int64_t>(std::llround(**us)) * 1000, **value);
+    const auto ns = static_cast<std::int64_t>(std::llround(**us)) * 1000;
+    const auto first_ns = series.empty() ? ns : series.front().first;
+    if (auto near = check_span(file, row.line, first_ns, ns); !near) return near.error();
+    series.emplace_back(ns, **value);
   }
   return series;
 }
@@ -88,8 +99,9 @@ Result<std::vector<TimedEvent>> parse_timestamps(std::string_view text, const st
   if (!event) return event.error();
   const auto data = table->column("data");
   std::vector<TimedEvent> events;
+  std::optional<std::int64_t> first;
   for (const auto& row : table->rows) {
-    auto ns = date_in(*table, row, *time);
+    auto ns = date_in(*table, row, *time, first);
     if (!ns) return ns.error();
     TimedEvent found{*ns, row.fields[*event], std::nullopt};
     if (data) {
@@ -108,9 +120,10 @@ Result<Series> parse_external(std::string_view text, const std::string& file) {
   if (!table) return table.error();
   auto time = required_column(*table, "timestamp");
   if (!time) return time.error();
+  std::optional<std::int64_t> first;
   Series series;
   for (const auto& row : table->rows) {
-    auto ns = date_in(*table, row, *time);
+    auto ns = date_in(*table, row, *time, first);
     if (!ns) return ns.error();
     double milliwatts = 0.0;
     bool complete = true;

@@ -97,6 +97,8 @@ Result<Log> read_log(const CsvTable& table) {
                       fmt::format("'{:.40}' is not a date", row.fields[*time]));
     const int board = board_of(log, row, index, identity);
     if (log.last_ns == 0) log.first_ns = date->ns;
+    if (auto near = check_span(table.file, row.line, log.first_ns, date->ns); !near)
+      return near.error();
     log.last_ns = std::max(log.last_ns, date->ns);
     if (name) log.names[board] = row.fields[*name];
     if (limit) {

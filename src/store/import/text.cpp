@@ -106,6 +106,12 @@ Error bad_line(const std::string& file, int line, const std::string& what,
   return Error{Errc::corrupt, fmt::format("{}:{}: {}", file, line, what), remedy};
 }
 
+Result<void> check_span(const std::string& file, int line, std::int64_t first_ns, std::int64_t ns) {
+  constexpr std::int64_t year_ns = 366LL * 86400 * ns_per_s;
+  if (ns - first_ns <= year_ns && first_ns - ns <= year_ns) return {};
+  return bad_line(file, line, "the date is more than a year from the first one");
+}
+
 std::optional<std::size_t> CsvTable::column(std::string_view name) const {
   const auto found = std::find(header.begin(), header.end(), name);
   if (found == header.end()) return std::nullopt;

@@ -16,6 +16,10 @@ namespace ergo::importing {
 Error bad_line(const std::string& file, int line, const std::string& what,
                const std::string& remedy = {});
 
+/// A recording does not span years: a date so far from the first one is a clock that was set, or
+/// garbage.
+Result<void> check_span(const std::string& file, int line, std::int64_t first_ns, std::int64_t ns);
+
 struct CsvRow {
   int line = 0;
   std::vector<std::string> fields;

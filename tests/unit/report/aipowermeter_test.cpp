@@ -4,10 +4,13 @@
 
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
+#include "ergo/store/import.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include <map>
 
 namespace ergo::report {
 namespace {
@@ -224,6 +227,28 @@ TEST_F(Aipowermeter, LatenciesAndMetadataAreWrittenAsTheirScriptsDo) {
   run_.latencies_s.clear();
   write();
   EXPECT_FALSE(std::filesystem::exists(folder() / "latency.csv")) << "left from an earlier run";
+}
+
+TEST_F(Aipowermeter, WhatIsWrittenIsImportedWithTheSameJoules) {
+  add_cpu();
+  add_gpus();
+  run_.latencies_s = {0.5, 0.25};
+  write();
+  const auto imported = import_aipowermeter(folder());
+  ASSERT_TRUE(imported) << imported.error().text();
+  ASSERT_EQ(imported->record.runs.size(), 1U);
+  const RunRecord& again = imported->record.runs[0];
+  EXPECT_EQ(again.started_unix_ns, run_.started_unix_ns);
+  EXPECT_NEAR(again.duration.value(), 6.0, 1e-6);
+  EXPECT_EQ(imported->record.name, options_.description);
+  EXPECT_EQ(again.latencies_s, run_.latencies_s);
+  const std::map<std::string, double> watts{{"cpu0", 65.5},    {"dram0", 11.5}, {"core0", 40.0},
+                                            {"uncore0", 0.25}, {"gpu0", 195.0}, {"gpu1", 20.0}};
+  EXPECT_EQ(again.energy.size(), watts.size());
+  for (const auto& energy : again.energy) {
+    ASSERT_TRUE(watts.contains(energy.channel)) << energy.channel;
+    EXPECT_NEAR(energy.joules.value(), 6.0 * watts.at(energy.channel), 1e-5) << energy.channel;
+  }
 }
 
 TEST_F(Aipowermeter, ASweepGoesToTheFoldersTheirScriptsLookFor) {

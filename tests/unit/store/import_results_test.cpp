@@ -159,6 +159,9 @@ TEST_F(ImportResults, BadLogsOfNvidiaSmiAreNamedWithTheLine) {
               HasSubstr(":2: 'five W'"));
   EXPECT_THAT(error("timestamp, power.draw [W]\n2023/07/27 17:21:01, 5 W\n"),
               HasSubstr("no two readings"));
+  EXPECT_THAT(
+      error("timestamp, power.draw [W]\n2003/07/27 17:21:01, 5 W\n2023/07/27 17:21:01, 5 W\n"),
+      HasSubstr("log.csv:3: the date is more than a year from the first one"));
 }
 
 TEST(ImportText, DatesOfAllKindsAreRead) {
