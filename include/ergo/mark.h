@@ -8,7 +8,7 @@
  *
  * One header, nothing to link. Outside `ergo run`, or when nobody listens, the calls do nothing and
  * cost a few nanoseconds. A mark costs about a microsecond. It never blocks and never fails: when
- * the socket is full, marks are kept in memory (up to 1 MiB) and sent with the next ones or at
+ * the socket is full, marks are kept in memory (up to 4 MiB) and sent with the next ones or at
  * exit; what is lost beyond that is reported as a number. Safe to use from several threads and
  * after fork(); errno is left alone. Not for signal handlers.
  *
@@ -43,8 +43,9 @@ extern "C" {
 enum {
   ERGO_MARK_NAME_BYTES = 255,
   ERGO_MARK_BYTES = 384,          /* the longest mark is shorter */
-  ERGO_MARK_KEPT_BYTES = 1 << 20, /* of marks that wait for room in the socket */
-  ERGO_MARK_EXIT_MS = 100         /* how long exit() may wait for that room */
+  ERGO_MARK_KEPT_BYTES = 1 << 22, /* of marks that wait for room in the socket */
+  ERGO_MARK_EXIT_MS = 2000,       /* how long exit() may wait for that room */
+  ERGO_MARK_STALL_MS = 100        /* and how long when there is none at all */
 };
 
 /* Shared by all source files of a program or library that include this header. */
@@ -221,18 +222,39 @@ static inline int ergo_mark_flush_kept(struct ergo_mark_state* s) {
   return 1;
 }
 
-static inline void ergo_mark_at_exit(void) {
-  struct ergo_mark_state* s = &ergo_mark_shared;
-  const int self = (int)getpid();
-  const long long deadline = ergo_mark_now() + ERGO_MARK_EXIT_MS * 1000000LL;
-  if (s->pid != self || !ergo_mark_lock(self)) return;
-  while (!s->off && ergo_mark_owns_fd(s) && !ergo_mark_flush_kept(s) &&
-         ergo_mark_now() < deadline) {
+/* Waits until everything is sent, for `most_ms` in all and for ERGO_MARK_STALL_MS without any
+ * progress. 1: not stalled. */
+static inline int ergo_mark_drain(struct ergo_mark_state* s, long long most_ms) {
+  const long long ms = 1000000LL;
+  const long long last = ergo_mark_now() + most_ms * ms;
+  long long patience = ergo_mark_now() + ERGO_MARK_STALL_MS * ms;
+  while (!s->off && ergo_mark_owns_fd(s)) {
+    const size_t before = s->kept_begin;
     struct pollfd room;
+    if (ergo_mark_flush_kept(s) || ergo_mark_now() > last) break;
+    if (s->kept_begin != before) patience = ergo_mark_now() + ERGO_MARK_STALL_MS * ms;
+    if (ergo_mark_now() > patience) return 0;
     room.fd = s->fd;
     room.events = POLLOUT;
     room.revents = 0;
     poll(&room, 1, 10);
+  }
+  return 1;
+}
+
+static inline void ergo_mark_at_exit(void) {
+  struct ergo_mark_state* s = &ergo_mark_shared;
+  const int self = (int)getpid();
+  if (s->pid != self || !ergo_mark_lock(self)) return;
+  if (ergo_mark_drain(s, ERGO_MARK_EXIT_MS) && s->kept_begin < s->kept_end) {
+    /* Too many for the time there is: say at least how many. */
+    long long left = 0;
+    for (; s->kept_begin < s->kept_end; ++left) {
+      const unsigned char* at = (const unsigned char*)s->kept + s->kept_begin;
+      s->kept_begin += 2 + (size_t)at[0] + ((size_t)at[1] << 8);
+    }
+    __atomic_fetch_add(&s->lost, left, __ATOMIC_RELAXED);
+    ergo_mark_drain(s, ERGO_MARK_STALL_MS);
   }
   ergo_mark_unlock();
 }
@@ -243,7 +265,8 @@ static inline void ergo_mark_keep(struct ergo_mark_state* s, const char* text, s
     atexit(ergo_mark_at_exit);
   }
   if (s->kept == NULL) s->kept = (char*)malloc(ERGO_MARK_KEPT_BYTES);
-  if (s->kept_end + 2 + length > ERGO_MARK_KEPT_BYTES && s->kept_begin > 0) {
+  /* Only when half is free: it moves all that is kept. */
+  if (s->kept_end + 2 + length > ERGO_MARK_KEPT_BYTES && s->kept_begin > ERGO_MARK_KEPT_BYTES / 2) {
     memmove(s->kept, s->kept + s->kept_begin, s->kept_end - s->kept_begin);
     s->kept_end -= s->kept_begin;
     s->kept_begin = 0;

@@ -29,8 +29,9 @@ import time
 __all__ = ["begin", "end", "event", "window"]
 
 _NAME_BYTES = 255
-_KEPT_MARKS = 20_000
-_EXIT_SECONDS = 0.1
+_KEPT_MARKS = 50_000
+_EXIT_SECONDS = 2.0
+_STALL_SECONDS = 0.1
 
 
 class _Sender:
@@ -57,20 +58,39 @@ class _Sender:
             self._lock.release()
 
     def flush_at_exit(self):
-        deadline = time.monotonic() + _EXIT_SECONDS
-        if not self.on or not self._lock.acquire(timeout=_EXIT_SECONDS):
+        """Waits while marks are being taken in, at most _EXIT_SECONDS; _STALL_SECONDS when they are not."""
+        if not self.on or not self._lock.acquire(timeout=_STALL_SECONDS):
             return
         try:
-            while (self._kept or self._lost) and self._ready() and not self._flush():
-                if time.monotonic() >= deadline:
-                    return
-                poll = select.poll()
-                poll.register(self._socket, select.POLLOUT)
-                poll.poll(10)
+            if self._drain(_EXIT_SECONDS) and self._kept:
+                # Too many for the time there is: say at least how many.
+                self._lost += len(self._kept)
+                self._kept.clear()
+                self._drain(_STALL_SECONDS)
         except (OSError, ValueError):
             pass
         finally:
             self._lock.release()
+
+    def _drain(self, seconds):
+        """False when nobody takes in anything."""
+        last = time.monotonic() + seconds
+        patience = time.monotonic() + _STALL_SECONDS
+        while self._kept or self._lost:
+            before = len(self._kept)
+            if not self._ready() or self._flush():
+                break
+            now = time.monotonic()
+            if now > last:
+                break
+            if len(self._kept) != before:
+                patience = now + _STALL_SECONDS
+            if now > patience:
+                return False
+            poll = select.poll()
+            poll.register(self._socket, select.POLLOUT)
+            poll.poll(10)
+        return True
 
     def forget(self):
         """The parent keeps its connection and its marks; a forked child begins anew."""

@@ -190,7 +190,7 @@ TEST(MarkServer, LosesNothingInAFlood) {
 
 TEST(MarkServer, TellsWhenAFloodWasTooMuch) {
   Session session;
-  constexpr std::size_t windows = 200'000;
+  constexpr std::size_t windows = 100'000;
   const MarkedRun run = session.run({ERGO_MARK_SENDER, "many", std::to_string(windows)});
   EXPECT_EQ(session.exit_code, 0);
   std::string warnings;
