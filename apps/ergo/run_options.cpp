@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "ergo/core/parse.hpp"
+#include "python_hooks.hpp"
 
 namespace ergo::cli {
 namespace {
@@ -41,6 +44,8 @@ Result<RunnerOptions> runner_options(const MeasureFlags& flags) {
     options.gpus = std::move(*selection);
   }
   options.meters = flags.meters;
+  if (const auto hooks = python_hooks_folder(); hooks && !flags.no_hooks)
+    options.environment.emplace_back("PYTHONPATH", with_hooks(*hooks, std::getenv("PYTHONPATH")));
   return options;
 }
 

@@ -1,0 +1,242 @@
+"""Keras: windows fit, epoch, validation, evaluate, predict, step.
+
+All of Keras's loops, custom train_step or not, tell their CallbackList what they do. The watch is laid before its methods,
+so no callback is added to the model and nothing is computed for one. Samples are counted as the loop takes its batches;
+with TensorFlow, whose loops take them inside a graph, from what the data source says of itself.
+"""
+
+import os
+import weakref
+
+hooks = None
+
+
+def setup(shared):
+    global hooks
+    hooks = shared
+
+
+def patch(module):
+    callback_list = module.__dict__.get("CallbackList")
+    if callback_list is not None and isinstance(callback_list, type):
+        _patch_callback_list(callback_list)
+    for value in list(module.__dict__.values()):
+        if isinstance(value, type) and value.__name__.endswith("EpochIterator"):
+            _patch_iterator(value)
+        if isinstance(value, type) and value.__name__ == "DataHandler":
+            hooks.before(value, "enumerate_epochs", _note_source)
+            hooks.before(value, "steps", _note_source)
+
+
+class _Phase:
+    """An open window of a loop, and what it has held so far."""
+
+    __slots__ = ("window", "count", "batches", "ticks", "source", "known", "stack")
+
+    def __init__(self, name):
+        self.window = hooks.Window(name)
+        self.count = 0
+        self.batches = 0
+        self.ticks = 0
+        self.source = None
+        self.known = True
+        self.stack = hooks.local.phases
+        self.stack.append(self)
+
+    def end(self):
+        if not self.window.open:
+            return
+        count = None
+        try:
+            if self.window.name != "fit":
+                hooks.synchronize()
+                count = self.samples()
+        except Exception:
+            count = None
+        self.window.end(count)
+        if self in self.stack:
+            del self.stack[self.stack.index(self) :]
+
+    def samples(self):
+        if self.batches:
+            return self.count if self.known else None
+        return _samples_in_graph(self)
+
+
+class _Loop:
+    """What one CallbackList has told. Its windows end with it, whatever happens to the loop."""
+
+    def __init__(self):
+        self.open = []
+        self.steps = hooks.Steps()
+        self.pid = os.getpid()
+
+    def begin(self, name):
+        self.open.append(_Phase(name))
+
+    def end(self, *names):
+        """Ends the innermost window of these names, and all that is still open in it."""
+        for i in range(len(self.open) - 1, -1, -1):
+            if self.open[i].window.name in names:
+                for phase in reversed(self.open[i:]):
+                    phase.end()
+                del self.open[i:]
+                return
+
+    def has(self, name):
+        return any(phase.window.name == name for phase in self.open)
+
+    def close(self):
+        if self.pid == os.getpid():
+            self.steps.finish()
+            for phase in reversed(self.open):
+                phase.end()
+            self.open = []
+
+
+def _loop(callbacks):
+    loop = callbacks.__dict__.get("_ergometer")
+    if loop is None or loop.pid != os.getpid():
+        loop = _Loop()
+        callbacks.__dict__["_ergometer"] = loop
+        weakref.finalize(callbacks, loop.close)
+    return loop
+
+
+def _train_begin(callbacks):
+    loop = _loop(callbacks)
+    loop.close()
+    loop.begin("fit")
+
+
+def _epoch_begin(callbacks):
+    loop = _loop(callbacks)
+    if not loop.has("fit"):
+        return
+    loop.end("epoch")
+    hooks.synchronize()
+    loop.begin("epoch")
+    loop.steps.start(loop.open[-1].window.began)
+
+
+def _train_batch_end(callbacks):
+    loop = callbacks.__dict__.get("_ergometer")
+    if loop is not None and loop.open and loop.open[-1].window.name == "epoch":
+        phase = loop.open[-1]
+        phase.ticks += 1
+        source = phase.source
+        steps = getattr(source, "steps_per_execution", 1) if source is not None else 1
+        loop.steps.step(steps if isinstance(steps, int) else 1)
+
+
+def _epoch_end(callbacks):
+    loop = _loop(callbacks)
+    loop.steps.finish()
+    loop.end("epoch")
+
+
+def _train_end(callbacks):
+    loop = _loop(callbacks)
+    loop.steps.finish()
+    loop.end("fit")
+
+
+def _test_begin(callbacks):
+    loop = _loop(callbacks)
+    if loop.has("fit"):
+        loop.steps.finish()
+        loop.end("epoch")
+        loop.begin("validation")
+    else:
+        loop.begin("evaluate")
+
+
+def _count_tick(callbacks):
+    loop = callbacks.__dict__.get("_ergometer")
+    if loop is not None and loop.open:
+        loop.open[-1].ticks += 1
+
+
+def _test_end(callbacks):
+    _loop(callbacks).end("validation", "evaluate")
+
+
+def _predict_begin(callbacks):
+    _loop(callbacks).begin("predict")
+
+
+def _predict_end(callbacks):
+    _loop(callbacks).end("predict")
+
+
+def _patch_callback_list(owner):
+    for name, act in (
+        ("on_train_begin", _train_begin),
+        ("on_train_end", _train_end),
+        ("on_epoch_begin", _epoch_begin),
+        ("on_epoch_end", _epoch_end),
+        ("on_train_batch_end", _train_batch_end),
+        ("on_test_begin", _test_begin),
+        ("on_test_batch_end", _count_tick),
+        ("on_test_end", _test_end),
+        ("on_predict_begin", _predict_begin),
+        ("on_predict_batch_end", _count_tick),
+        ("on_predict_end", _predict_end),
+    ):
+        hooks.before(owner, name, act)
+
+
+def _count(batch):
+    try:
+        phases = hooks.local.phases
+        if phases:
+            size = hooks.batch_size(batch)
+            phase = phases[-1]
+            phase.batches += 1
+            if size is None:
+                phase.known = False
+            else:
+                phase.count += size
+    except Exception:
+        pass
+    return batch
+
+
+def _patch_iterator(owner):
+    hooks.before(owner, "__iter__", _note_source)
+    give = owner.__dict__.get("_get_iterator")
+    if give is None or owner.__name__ == "TFEpochIterator" or hasattr(give, "_ergometer"):
+        return
+
+    def _get_iterator(self):
+        # map() is written in C: it leaves no trace in a traceback from the program's own generator.
+        return map(_count, give(self))
+
+    _get_iterator._ergometer = True
+    owner._get_iterator = _get_iterator
+
+
+def _note_source(iterator):
+    phases = hooks.local.phases
+    if phases and phases[-1].window.name != "fit":
+        phases[-1].source = iterator
+
+
+def _samples_in_graph(phase):
+    """Samples of a loop whose batches were not seen, when the source knows the sizes of its batches."""
+    source = phase.source
+    adapter = getattr(source, "data_adapter", None)
+    size = getattr(adapter, "batch_size", None)
+    batches = getattr(adapter, "num_batches", None)
+    if not isinstance(size, int) or not isinstance(batches, int) or batches <= 0 or not phase.ticks:
+        return None
+    if type(adapter).__name__ != "ArrayDataAdapter":
+        return None
+    last = getattr(adapter, "partial_batch_size", None) or size
+    per_epoch = source.steps_per_epoch or batches
+    done = min(phase.ticks * source.steps_per_execution, per_epoch)
+    # With steps_per_epoch the next epoch goes on where this one stopped.
+    place = source.__dict__.get("_ergometer_place", 0) if source.steps_per_epoch else 0
+    source.__dict__["_ergometer_place"] = (place + done) % batches
+    short = (place + done) // batches - place // batches
+    return done * size - short * (size - last)
