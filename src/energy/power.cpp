@@ -77,6 +77,7 @@ class Integral {
 
   /// The straight line from (t0, p0) to (t1, p1), cut to the window.
   void piece(std::int64_t t0, double p0, std::int64_t t1, double p1) {
+    if (t1 <= begin_) at_begin = p1;
     if (t1 <= begin_ || t0 >= end_ || t1 <= t0) return;
     const double slope = (p1 - p0) / static_cast<double>(t1 - t0);
     if (t0 < begin_) {

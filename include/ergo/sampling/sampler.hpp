@@ -60,7 +60,8 @@ class Sampler {
   void start();
   /// Takes a last reading, then ends the thread. Idempotent.
   void stop();
-  /// One reading now, on the calling thread, beside those of the sampler's own: the edge of a window. Thread-safe.
+  /// One reading now, on the calling thread, beside those of the sampler's own: the edge of a
+  /// window. Thread-safe.
   void tick();
 
   [[nodiscard]] SamplerStats stats() const;

@@ -31,6 +31,7 @@ struct Setting {
   double duration_s = 10.0;
   bool gain_drawn = false;
   double period_s = 0.1;
+  bool read_at_edges = false;  ///< the sensor is read when the window begins and ends, too
 };
 
 /// What became of one window, relative to the true energy.
@@ -54,10 +55,18 @@ Outcome try_window(const Setting& setting, std::mt19937_64& random) {
   Timeline timeline;
   ManualClock clock;
   Sampler sampler({&sensor}, timeline, clock, {Seconds(setting.period_s)});
-  const double phase = unit(random) * setting.period_s;
-  for (double t = phase; t < length; t += setting.period_s) {
+  std::vector<double> times;
+  for (double t = unit(random) * setting.period_s; t < length; t += setting.period_s) {
     // A thread wakes a little late.
-    clock.set(Instant{} + Seconds(t + 0.0003 * unit(random)));
+    times.push_back(t + 0.0003 * unit(random));
+  }
+  if (setting.read_at_edges) {
+    times.push_back(lead);
+    times.push_back(lead + setting.duration_s);
+    std::sort(times.begin(), times.end());
+  }
+  for (const double t : times) {
+    clock.set(Instant{} + Seconds(t));
     sampler.tick();
   }
 
@@ -149,6 +158,19 @@ TEST(Interval, HoldsTheTruthWhenReadingsComeTenTimesAsOften) {
     held += static_cast<int>(try_window(setting, random).held);
   }
   EXPECT_GE(held, count * 93 / 100);
+}
+
+TEST(Interval, HoldsTheTruthWhenTheEdgesOfTheWindowAreReadToo) {
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> duration(0.2, 20.0);
+  const auto boards = testing::boards();
+  Tally tally;
+  for (std::size_t i = 0; i < windows; ++i) {
+    Setting setting{boards[i % 5], shapes[i / 5 % 3], duration(random)};
+    setting.read_at_edges = true;
+    tally.add(setting.board.name, setting.shape, try_window(setting, random));
+  }
+  tally.expect_held(0.93);
 }
 
 /// A program measured whole: idle, then its load, then idle again; the first reading comes just

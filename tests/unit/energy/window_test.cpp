@@ -227,6 +227,23 @@ TEST(Windows, AnAveragedSensorIsShiftedBackByItsDelay) {
   }
 }
 
+TEST(Windows, AReadingExactlyAtAnEdgeCountsAsThePowerThere) {
+  // A low pass of 1 s that was settled at 100 W when the load rose to 300 W at 10 s. Its readings
+  // hold the energy of any window exactly, if the power at both edges is the one that was read
+  // there.
+  const double constant = 1.0;
+  const auto watts = [&](double t) {
+    return t < 10.0 ? 100.0 : 300.0 - 200.0 * std::exp(-(t - 10.0) / constant);
+  };
+  Timeline timeline;
+  SignalInfo info = meter(SignalKind::power, "gpu0", Domain::gpu);
+  info.traits.averaging_window = Seconds(2.0 * constant);
+  info.traits.low_pass = true;
+  record(timeline, timeline.add(info), 0, 20, 0.01, watts);
+  const ChannelEnergy gpu = measure(timeline, window(10.5, 12.0)).channels.at(0);
+  EXPECT_NEAR(gpu.joules.value(), 450.0, 0.05);
+}
+
 TEST(Windows, GainsOfOneKindAddUpAndThoseOfTwoKindsDoNot) {
   const auto total_half_width = [](const char* first, const char* second) {
     Timeline timeline;

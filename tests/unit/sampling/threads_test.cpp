@@ -86,6 +86,28 @@ TEST(SamplerThread, StopDoesNotWaitForThePeriod) {
   EXPECT_EQ(timeline.sample_count(0), 2U);
 }
 
+TEST(SamplerThread, ReadingsOnDemandFitBetweenItsOwn) {
+  Timeline timeline;
+  SystemClock clock;
+  FakeSensor sensor("a", counting());
+  Sampler sampler({&sensor}, timeline, clock, {1_ms});
+  sampler.start();
+  std::thread other([&] {
+    for (int i = 0; i < 200; ++i)
+      sampler.tick();
+  });
+  for (int i = 0; i < 200; ++i)
+    sampler.tick();
+  other.join();
+  sampler.stop();
+  const auto samples = timeline.slice(0, Instant{}, clock.now());
+  ASSERT_EQ(samples.size(), sampler.stats().ticks);
+  ASSERT_GE(samples.size(), 402U);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    ASSERT_EQ(samples[i].value, static_cast<double>(i));
+  EXPECT_EQ(timeline.dropped_out_of_order(0), 0U);
+}
+
 TEST(SamplerThread, ItMeasuresItsOwnProcessorTime) {
   Timeline timeline;
   SystemClock clock;
