@@ -63,8 +63,9 @@ template <class Real>
 }
 
 template <class Real>
-[[gnu::target("avx512f,avx2,fma,prefer-vector-width=512")]] void accelerate_avx512(
-    const Bodies<Real>& bodies, std::ptrdiff_t from, std::ptrdiff_t to, Accelerations<Real> out) {
+[[gnu::target("avx512f,avx2,fma")]] void accelerate_avx512(const Bodies<Real>& bodies,
+                                                           std::ptrdiff_t from, std::ptrdiff_t to,
+                                                           Accelerations<Real> out) {
   accelerate_rows(bodies, from, to, out);
 }
 #endif
