@@ -5,6 +5,7 @@ so no callback is added to the model and nothing is computed for one. Samples ar
 with TensorFlow, whose loops take them inside a graph, from what the data source says of itself.
 """
 
+import collections
 import os
 import weakref
 
@@ -23,9 +24,8 @@ def patch(module):
     for value in list(module.__dict__.values()):
         if isinstance(value, type) and value.__name__.endswith("EpochIterator"):
             _patch_iterator(value)
-        if isinstance(value, type) and value.__name__ == "DataHandler":
-            hooks.before(value, "enumerate_epochs", _note_source)
-            hooks.before(value, "steps", _note_source)
+        if isinstance(value, type) and value.__name__ in ("GeneratorDataAdapter", "PyDatasetAdapter"):
+            hooks.before(value, "get_tf_dataset", _note_runs)
 
 
 class _Phase:
@@ -222,21 +222,80 @@ def _note_source(iterator):
         phases[-1].source = iterator
 
 
+def _note_runs(adapter):
+    """TensorFlow takes a Python source through a callable: what that gives is noted, one list for each run of it."""
+    attribute = "generator" if type(adapter).__name__ == "GeneratorDataAdapter" else "_get_iterator"
+    give = getattr(adapter, attribute)
+    if "_ergometer_runs" in adapter.__dict__:
+        return
+    runs = adapter.__dict__["_ergometer_runs"] = collections.deque(maxlen=4)
+
+    def noted():
+        sizes = collections.deque()
+        runs.append(sizes)
+
+        def note(batch):
+            sizes.append(hooks.batch_size(batch))
+            return batch
+
+        return map(note, give())
+
+    setattr(adapter, attribute, noted)
+
+
 def _samples_in_graph(phase):
-    """Samples of a loop whose batches were not seen, when the source knows the sizes of its batches."""
+    """Samples of a loop whose batches were not seen, as far as the source tells the sizes of its batches."""
     source = phase.source
     adapter = getattr(source, "data_adapter", None)
-    size = getattr(adapter, "batch_size", None)
-    batches = getattr(adapter, "num_batches", None)
-    if not isinstance(size, int) or not isinstance(batches, int) or batches <= 0 or not phase.ticks:
+    if adapter is None or not phase.ticks:
         return None
-    if type(adapter).__name__ != "ArrayDataAdapter":
+    kind = type(adapter).__name__
+    done = phase.ticks * source.steps_per_execution
+    if kind == "ArrayDataAdapter":
+        batches = adapter.num_batches
+        size = adapter.batch_size
+        return _part_of(source, done, batches, size, adapter.partial_batch_size or size)
+    if kind == "TFDatasetAdapter":
+        return _of_dataset(source, adapter, done)
+    runs = adapter.__dict__.get("_ergometer_runs")
+    if not runs:
         return None
-    last = getattr(adapter, "partial_batch_size", None) or size
+    if adapter.num_batches is None:
+        # One run goes on over all epochs; TensorFlow reads ahead of the loop.
+        if source.steps_per_epoch:
+            done = min(done, source.steps_per_epoch)
+        sizes = [runs[-1].popleft() for _ in range(min(done, len(runs[-1])))]
+    else:
+        # Each run is the whole data set. One that was begun too early is not finished.
+        whole = [run for run in runs if len(run) == adapter.num_batches]
+        sizes = whole[-1] if whole and done >= adapter.num_batches else []
+    return sum(sizes) if sizes and None not in sizes else None
+
+
+def _part_of(source, done, batches, size, last):
+    """Samples in the next `done` of `batches` batches of `size`, the last of which holds `last`."""
     per_epoch = source.steps_per_epoch or batches
-    done = min(phase.ticks * source.steps_per_execution, per_epoch)
+    done = min(done, per_epoch)
     # With steps_per_epoch the next epoch goes on where this one stopped.
     place = source.__dict__.get("_ergometer_place", 0) if source.steps_per_epoch else 0
     source.__dict__["_ergometer_place"] = (place + done) % batches
     short = (place + done) // batches - place // batches
     return done * size - short * (size - last)
+
+
+def _of_dataset(source, adapter, done):
+    """A tf.data pipeline that ends in a batch of samples that can be counted."""
+    if isinstance(adapter.batch_size, int) and not adapter.num_batches:
+        return min(done, source.steps_per_epoch or done) * adapter.batch_size
+    dataset = adapter._dataset
+    while not hasattr(dataset, "_batch_size"):
+        # Only what hands its batches on whole.
+        if type(dataset).__name__.strip("_") not in ("PrefetchDataset", "OptionsDataset", "CacheDataset", "ShuffleDataset"):
+            return None
+        dataset = dataset._input_dataset
+    size = int(dataset._batch_size)
+    samples = int(dataset._input_dataset.cardinality())
+    batches = adapter.num_batches
+    if not batches or samples < 0:
+        return None
+    return _part_of(source, done, batches, size, min(samples - (batches - 1) * size, size))
