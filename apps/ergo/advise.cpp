@@ -24,6 +24,7 @@ struct AdviseFlags {
   std::string data;
   std::string objective = "energy";
   std::string max_slowdown;
+  std::string limits;
   std::string method = "ergo";
   std::string json;
 };
@@ -136,6 +137,11 @@ Result<AdviseOptions> options_of(const AdviseFlags& flags) {
     if (!slowdown) return slowdown.error();
     options.max_slowdown = *slowdown;
   }
+  if (!flags.limits.empty()) {
+    auto limits = parse_numbers(flags.limits);
+    if (!limits) return limits.error();
+    options.limits = std::move(limits).value();
+  }
   return options;
 }
 
@@ -195,6 +201,8 @@ void add_advise(CommandLine& line) {
       ->check(CLI::IsMember(names));
   verb->add_option("--max-slowdown", flags->max_slowdown,
                    "At most this much slower than under the default limit: 5% or 0.05");
+  verb->add_option("--limits", flags->limits,
+                   "Watts to choose from: W1,W2 or A..B:STEP (default: those in the data)");
   verb->add_option("--method", flags->method, "As in 'ergo predict'")
       ->check(CLI::IsMember(method_names()));
   verb->add_option("--json", flags->json, "Write JSON (schema ergo.advise/1) to this file, or '-'");

@@ -156,6 +156,19 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   return advice;
 }
 
+/// The limits to choose from: those asked for below the default, and the default.
+std::vector<double> candidates(const std::vector<double>& shown,
+                               const std::vector<double>& wanted) {
+  if (wanted.empty()) return shown;
+  std::vector<double> limits{shown.back()};
+  for (double limit : wanted) {
+    if (limit < shown.back() && limit > 0) limits.push_back(limit);
+  }
+  std::sort(limits.begin(), limits.end());
+  limits.erase(std::unique(limits.begin(), limits.end()), limits.end());
+  return limits;
+}
+
 }  // namespace
 
 Result<std::vector<Advice>> advise(const SweepTable& table, const AdviseOptions& options) {
@@ -173,7 +186,8 @@ Result<std::vector<Advice>> advise(const SweepTable& table, const AdviseOptions&
       if (&other != &curve) train.push_back(&other);
     }
     (*method)->fit(train);
-    out.push_back(advice_for(curve, **method, limits_of(curves, curve.gpu), options));
+    const auto shown = limits_of(curves, curve.gpu);
+    out.push_back(advice_for(curve, **method, candidates(shown, options.limits), options));
   }
   return out;
 }

@@ -17,6 +17,8 @@ struct AdviseOptions {
   Objective objective = Objective::energy;
   std::optional<double> max_slowdown;  ///< 0.05: at most 5 % slower than under the default limit
   std::string method = "ergo";
+  std::vector<double>
+      limits;  ///< watts to choose from; empty: those that the table shows for the GPU
   /// Above this expected loss (a fraction of the cost under the default limit) there is no advice
   /// but a refusal.
   double acceptable_loss = 0.05;

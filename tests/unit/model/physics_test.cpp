@@ -1,0 +1,87 @@
+#include "model/physics.hpp"
+
+#include "unit/model/generated.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ergo::physics {
+namespace {
+
+std::vector<Observation> observed(const generated::Card& card, const generated::Work& work,
+                                  const std::vector<double>& limits) {
+  std::vector<Observation> out;
+  for (double limit : limits) {
+    const auto c = generated::cost(card, work, limit);
+    out.push_back({limit / card.limits.back(),
+                   {std::log(c.time_s), std::log(c.power_w / card.limits.back())}});
+  }
+  return out;
+}
+
+TEST(Physics, MoreWattsNeverMakeWorkSlowerNorTheCardDrawLess) {
+  std::mt19937_64 engine(3);
+  const Belief prior = population();
+  for (int trial = 0; trial < 200; ++trial) {
+    Vector p = prior.mean;
+    for (int i = 1; i < count; ++i) {
+      const double u = static_cast<double>(engine() >> 11) * 0x1p-53;
+      p[i] += (4 * u - 2) * std::sqrt(prior.covariance(i, i));
+    }
+    Point before = evaluate(p, 0.05);
+    for (double limit = 0.07; limit <= 1.2; limit += 0.02) {
+      const Point now = evaluate(p, limit);
+      ASSERT_TRUE(std::isfinite(now.log_time) && std::isfinite(now.log_power));
+      EXPECT_LE(now.log_time, before.log_time + 1e-9) << "trial " << trial << " limit " << limit;
+      before = now;
+    }
+  }
+}
+
+TEST(Physics, AFullSweepOfAnotherLawIsFittedWithinTwoPercent) {
+  const generated::Card card;
+  for (const auto& work : generated::workloads()) {
+    const Fit fitted = fit(population(), observed(card, work, card.limits), {0.01, 0.01});
+    for (double limit : card.limits) {
+      const auto truth = generated::cost(card, work, limit);
+      const Point p = evaluate(fitted.parameters, limit / card.limits.back());
+      EXPECT_NEAR(std::exp(p.log_time) / truth.time_s, 1.0, 0.02) << work.name << " at " << limit;
+      EXPECT_NEAR(std::exp(p.log_power) * card.limits.back() / truth.power_w, 1.0, 0.02)
+          << work.name << " at " << limit;
+    }
+  }
+}
+
+TEST(Physics, BelowTheLowestClockTheCardOvershootsTheLimitAndTimeStaysAtTheCliff) {
+  generated::Card card;
+  card.lowest_clock = 0.35;
+  card.limits = {40, 60, 80, 100, 120, 140, 160, 180, 200, 225, 250};
+  const generated::Work work{"w", 100, 190, 0.2};
+  const auto observations = observed(card, work, card.limits);
+  const Fit fitted = fit(population(), observations, {0.01, 0.01});
+  const Point at40 = evaluate(fitted.parameters, 40 / 250.0);
+  const Point at60 = evaluate(fitted.parameters, 60 / 250.0);
+  EXPECT_GT(std::exp(at40.log_power) * 250, 60) << "power above the limit of 40 W";
+  EXPECT_NEAR(at40.log_time, at60.log_time, 0.05) << "both are at the lowest clock";
+  EXPECT_NEAR(at40.log_time, observations.front().point.log_time, 0.1);
+}
+
+TEST(Physics, WithoutObservationsTheFitIsThePrior) {
+  const Belief prior = population();
+  const Fit fitted = fit(prior, {}, {});
+  EXPECT_NEAR((fitted.parameters - prior.mean).norm(), 0.0, 1e-9);
+  EXPECT_NEAR(fitted.covariance(log_static, log_static), prior.covariance(log_static, log_static),
+              1e-6);
+}
+
+TEST(Physics, OneDisturbedRunDoesNotBendTheCurve) {
+  const generated::Card card;
+  const generated::Work work;
+  auto observations = observed(card, work, card.limits);
+  observations[3].point.log_time += 0.5;
+  const Fit fitted = fit(population(), observations, {0.01, 0.01});
+  const Point at = evaluate(fitted.parameters, observations[3].limit);
+  EXPECT_NEAR(at.log_time, observations[3].point.log_time - 0.5, 0.06);
+}
+
+}  // namespace
+}  // namespace ergo::physics

@@ -1,0 +1,58 @@
+// Public measurements of real cards, where they are at hand (CMake: ERGO_POWER_LIMIT_DATA). The
+// project carries none.
+
+#include "ergo/model/evaluate.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+namespace ergo {
+namespace {
+
+std::vector<std::filesystem::path> data_files() {
+  const char* folder = std::getenv("ERGO_POWER_LIMIT_DATA");
+  std::vector<std::filesystem::path> files;
+  std::error_code absent;
+  if (folder == nullptr || *folder == '\0') return files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, absent)) {
+    if (entry.path().extension() == ".csv") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+TEST(PublicData, EveryFileReadsAndCombiningIsAheadOfEveryBaselineOnEveryDomain) {
+  const auto files = data_files();
+  if (files.empty()) GTEST_SKIP() << "ERGO_POWER_LIMIT_DATA names no folder with CSV files";
+  std::vector<DataSource> sources;
+  for (const auto& file : files) {
+    auto table = read_sweep_table(file);
+    ASSERT_TRUE(table.ok()) << table.error().text();
+    sources.push_back({file.filename().string(), std::move(table).value()});
+  }
+  const auto scores =
+      evaluate(sources, {LeaveOut::workload, 2, {"ergo", "quadratic", "gpyjoules", "constant"}, 0});
+  ASSERT_TRUE(scores.ok()) << scores.error().text();
+  const MethodScores& ours = scores->front();
+  for (std::size_t m = 1; m < scores->size(); ++m) {
+    for (std::size_t d = 0; d < ours.domains.size(); ++d) {
+      EXPECT_LT(*ours.domains[d].scores.edp_mape, *(*scores)[m].domains[d].scores.edp_mape)
+          << (*scores)[m].method << " on " << ours.domains[d].source;
+    }
+  }
+  // The scores of nearest curves with a residual, published with the data: the floor.
+  EXPECT_LT(*ours.macro.time_mape, 0.029);
+  EXPECT_LT(*ours.macro.energy_mape, 0.031);
+  EXPECT_LT(*ours.macro.edp_mape, 0.059);
+  for (const auto& coverage :
+       {ours.macro.time_coverage, ours.macro.energy_coverage, ours.macro.edp_coverage}) {
+    EXPECT_GE(*coverage, 0.90);
+    EXPECT_LE(*coverage, 0.99);
+  }
+}
+
+}  // namespace
+}  // namespace ergo
