@@ -7,7 +7,7 @@
  *   ergo_mark_end_count("epoch", samples);
  *
  * One header, nothing to link. Outside `ergo run`, or when nobody listens, the calls do nothing and
- * cost a few nanoseconds. A mark costs about a microsecond. It never blocks and never fails: when
+ * cost a few nanoseconds. A mark costs a few microseconds. It never blocks and never fails: when
  * the socket is full, marks are kept in memory (up to 4 MiB) and sent with the next ones or at
  * exit; what is lost beyond that is reported as a number. Safe to use from several threads and
  * after fork(); errno is left alone. Not for signal handlers.
