@@ -20,7 +20,7 @@ except ImportError as reason:
     print(f"skipped: {reason}; install python3-torch")
     sys.exit(77)
 
-PROGRAM = sys.argv[1]
+PROGRAM = os.path.abspath(sys.argv[1])
 torch.set_num_threads(1)
 TYPES = {torch.float32: "F32", torch.int64: "I64"}
 
