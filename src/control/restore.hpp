@@ -1,0 +1,16 @@
+#pragma once
+// Limits that an earlier process left behind.
+
+#include "control/card.hpp"
+#include "control/saved.hpp"
+
+#include <optional>
+#include <string>
+
+namespace ergo::control {
+
+/// With the GPU's lock held: puts right what a dead run left, and removes its file. Returns what to
+/// tell the user, if there was anything. Errors: corrupt, or the limit could not be put back.
+Result<std::optional<std::string>> recover_dead_run(const StateFolder& folder, const Card& card);
+
+}  // namespace ergo::control
