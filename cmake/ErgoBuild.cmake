@@ -12,6 +12,8 @@ target_compile_options(ergo_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>
   # GCC 12 sees overlapping copies in std::string's operator+ that are none (GCC bug 105651).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
+  # In a unity build GCC takes every source for a header and warns of types that are the source's own.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<COMPILE_LANGUAGE:CXX>,$<BOOL:${ERGO_UNITY}>>:-Wno-subobject-linkage>
   $<$<BOOL:${ERGO_WARNINGS_AS_ERRORS}>:-Werror>)
 
 if(ERGO_SANITIZE)
