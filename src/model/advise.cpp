@@ -121,6 +121,15 @@ Error too_uncertain(const Advice& advice, const std::vector<Prediction>& predict
           fmt::format("measure it under {} W", shortest(limit))};
 }
 
+/// What was measured counts as exact here: the loss is that of not having measured the other
+/// limits.
+std::vector<Prediction> taken_as_known(std::vector<Prediction> predictions, const Curve& measured) {
+  for (Prediction& p : predictions) {
+    if (measured.find(p.limit_w)) p.var_time = p.var_power = p.cov = 0;
+  }
+  return predictions;
+}
+
 Advice advice_for(const Curve& curve, Method& method, const std::vector<double>& limits,
                   const AdviseOptions& options) {
   Advice advice;
@@ -136,8 +145,9 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   const double host_w = curve.host_w.value_or(0.0);
   const Decision decision{options.objective, options.max_slowdown, host_w};
   const auto predictions = predict_curve(method, {curve, {limits.front(), limits.back()}, limits});
-  const std::size_t choice = decide(predictions, decision);
-  const Scenarios scenarios(predictions, decision, 1);
+  const auto known = taken_as_known(predictions, curve);
+  const std::size_t choice = decide(known, decision);
+  const Scenarios scenarios(known, decision, 1);
   advice.expected_loss = scenarios.expected_loss(choice);
   advice.next = best_probe(scenarios, predictions, curve);
   if (advice.expected_loss > options.acceptable_loss) {

@@ -91,7 +91,7 @@ void score_errors(const Curve& curve, const Target& target,
 void score_choices(const Curve& curve, const Target& target,
                    const std::vector<Prediction>& predictions, Method& method, Scores& scores) {
   const auto chosen = [&](Objective objective, std::optional<double> slowdown) {
-    if (const auto limit = method.choice(target, objective)) return *curve.find(*limit);
+    if (const auto limit = method.choice(target, objective, slowdown)) return *curve.find(*limit);
     return decide(predictions, {objective, slowdown, 0.0});
   };
   double least_energy = 1e300, least_edp = 1e300, least_allowed = 1e300;

@@ -136,22 +136,28 @@ class Constant : public Method {
     return out;
   }
 
-  std::optional<double> choice(const Target& target, Objective objective) override {
+  std::optional<double> choice(const Target& target, Objective objective,
+                               std::optional<double> max_slowdown) override {
     const auto neighbors = neighbors_of(train_, target);
     double best = target.range.highest_w;
     double best_cost = 1e300;
     for (double limit : target.limits) {
       double cost = 0;
       double weight = 0;
+      double too_slow = 0;
       for (const Neighbor& n : neighbors) {
         const auto p = interpolate(n.points, limit);
         if (!p) continue;
+        const double slowdown = p->log_time - n.points.back().log_time;
+        if (max_slowdown && slowdown > std::log1p(*max_slowdown)) too_slow += n.weight;
         double lowest = 1e300;
         for (const CurvePoint& q : n.points)
           lowest = std::min(lowest, log_cost(q, objective));
         cost += n.weight * std::exp(log_cost(*p, objective) - lowest);
         weight += n.weight;
       }
+      // Under a limit for all, one workload in twenty may be slower than allowed.
+      if (too_slow > 0.05 * weight) continue;
       if (weight > 0 && cost / weight < best_cost) {
         best_cost = cost / weight;
         best = limit;
@@ -177,7 +183,8 @@ class NeverChange : public Method {
     }
     return out;
   }
-  std::optional<double> choice(const Target& target, Objective /*objective*/) override {
+  std::optional<double> choice(const Target& target, Objective /*objective*/,
+                               std::optional<double> /*max_slowdown*/) override {
     return *std::max_element(target.limits.begin(), target.limits.end());
   }
 };

@@ -60,9 +60,10 @@ class Method {
   virtual void fit(const Training& train) = 0;
   /// One prediction per target limit, in that order.
   [[nodiscard]] virtual std::vector<Prediction> predict(const Target& target) = 0;
-  /// Policies that name a limit without predicting a curve.
+  /// Policies that name a limit without predicting a curve. `max_slowdown` as in Decision.
   [[nodiscard]] virtual std::optional<double> choice(const Target& /*target*/,
-                                                     Objective /*objective*/) {
+                                                     Objective /*objective*/,
+                                                     std::optional<double> /*max_slowdown*/) {
     return {};
   }
 };

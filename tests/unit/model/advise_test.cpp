@@ -85,7 +85,7 @@ TEST(Advise, HonoursTheSlowdown) {
   const auto all = advise(with_probes(table, "work6", {125, 250}), options);
   ASSERT_TRUE(all.ok());
   for (const Advice& a : *all) {
-    ASSERT_FALSE(a.refusal);
+    ASSERT_FALSE(a.refusal) << a.workload << ": " << a.refusal->text();
     const auto works = generated::workloads();
     const auto work = std::find_if(works.begin(), works.end(),
                                    [&](const auto& w) { return w.name == a.workload; });

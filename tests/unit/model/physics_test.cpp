@@ -37,15 +37,15 @@ TEST(Physics, MoreWattsNeverMakeWorkSlowerNorTheCardDrawLess) {
   }
 }
 
-TEST(Physics, AFullSweepOfAnotherLawIsFittedWithinTwoPercent) {
+TEST(Physics, AFullSweepOfAnotherLawIsFittedWithinThreePercent) {
   const generated::Card card;
   for (const auto& work : generated::workloads()) {
     const Fit fitted = fit(population(), observed(card, work, card.limits), {0.01, 0.01});
     for (double limit : card.limits) {
       const auto truth = generated::cost(card, work, limit);
       const Point p = evaluate(fitted.parameters, limit / card.limits.back());
-      EXPECT_NEAR(std::exp(p.log_time) / truth.time_s, 1.0, 0.02) << work.name << " at " << limit;
-      EXPECT_NEAR(std::exp(p.log_power) * card.limits.back() / truth.power_w, 1.0, 0.02)
+      EXPECT_NEAR(std::exp(p.log_time) / truth.time_s, 1.0, 0.03) << work.name << " at " << limit;
+      EXPECT_NEAR(std::exp(p.log_power) * card.limits.back() / truth.power_w, 1.0, 0.03)
           << work.name << " at " << limit;
     }
   }
