@@ -28,7 +28,7 @@ struct Options {
   bool before_exec = false;
   /// Shared with the GPU sensors; made when absent.
   std::shared_ptr<const ProcessTree> tree;
-  // The shortest time between two readings. They are stretched so that reading costs at most 0.1 %
+  // The shortest time between two readings. They are stretched so that reading costs at most 0.03 %
   // of a core each.
   Seconds cpu_period{0.1};
   Seconds memory_period{0.5};
