@@ -14,6 +14,7 @@
 #include "ergo/report/export_csv.hpp"
 #include "ergo/report/json.hpp"
 #include "ergo/store/store.hpp"
+#include "limit_guard.hpp"
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "verbs.hpp"
@@ -30,6 +31,7 @@ struct RunFlags {
   std::string csv;
   std::string aipowermeter;
   std::string name;
+  double power_limit = 0;  ///< W; 0: as it is
   bool quiet = false;
   bool explain = false;
 };
@@ -49,6 +51,7 @@ class RunSession {
 
  private:
   Result<void> open_store();
+  Result<void> set_power_limit();
   Result<std::optional<int>> run_once(int index, bool warmup);
   Result<void> save_run(const RunOutcome& outcome, RunWriter* writer);
   Result<void> write_reports();
@@ -59,6 +62,7 @@ class RunSession {
   Runner runner_;
   ExperimentRecord record_;
   std::optional<Store> store_;
+  std::unique_ptr<LimitGuard> limit_;
   std::int64_t experiment_ = 0;
   int exit_code_ = 0;
   bool stopped_ = false;
@@ -75,6 +79,14 @@ Result<void> RunSession::open_store() {
   return {};
 }
 
+Result<void> RunSession::set_power_limit() {
+  if (flags_.power_limit == 0) return {};
+  auto limit = LimitGuard::set(Environment::from_process(), record_.host, Watts(flags_.power_limit));
+  if (!limit) return limit.error();
+  limit_ = std::move(*limit);
+  return {};
+}
+
 /// What the run leaves on disk. A failure is returned only after everything else was tried.
 Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) {
   Result<void> first_failure;
@@ -88,7 +100,13 @@ Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) 
     report::AipowermeterOptions options;
     options.description = record_.name;
     options.pid = outcome.pid;
-    keep(report::write_aipowermeter(folder, outcome.record, *outcome.timeline, options));
+    auto written = report::write_aipowermeter(folder, outcome.record, *outcome.timeline, options);
+    // Nothing was measured that the format can hold: a fact about this machine, told but no failure.
+    if (!written && written.error().code == Errc::not_supported) {
+      print_error(written.error());
+    } else {
+      keep(std::move(written));
+    }
   }
   return first_failure;
 }
@@ -111,10 +129,12 @@ Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
   Progress progress(warmup ? fmt::format("warm-up {}/{}", index + 1, flags_.warmup)
                            : fmt::format("run {}/{}", index + 1, flags_.repeat),
                     !flags_.quiet);
-  RecordingEvents events(writer.get(), begin, progress);
+  CheckingEvents checking(limit_.get(), progress);
+  RecordingEvents events(writer.get(), begin, checking);
   auto outcome = runner_.run({record_.command, index, warmup}, events);
   progress.clear();
   if (!outcome) return outcome.error();
+  if (limit_) limit_->inspect(outcome->record);
   if (outcome->launch_error) {
     print_error(*outcome->launch_error);
     return std::optional<int>(outcome->record.exit_code);
@@ -152,6 +172,7 @@ Result<void> RunSession::write_reports() {
 
 Result<int> RunSession::run() {
   if (auto opened = open_store(); !opened) return opened.error();
+  if (auto set = set_power_limit(); !set) return set.error();
   for (int i = 0; i < flags_.warmup + flags_.repeat; ++i) {
     const bool warmup = i < flags_.warmup;
     auto ended = run_once(warmup ? i : i - flags_.warmup, warmup);
@@ -166,6 +187,7 @@ Result<int> RunSession::run() {
       break;
     }
   }
+  limit_.reset();  // before anybody reads the report
   if (auto written = write_reports(); !written) return written.error();
   return exit_code_;
 }
@@ -205,6 +227,8 @@ void add_run(CommandLine& line) {
   verb->add_option("-r,--repeat", flags->repeat, "Run it so often")->check(CLI::Range(1, 1'000'000));
   verb->add_option("-w,--warmup", flags->warmup, "Runs before that do not count")->check(CLI::Range(0, 1'000'000));
   add_measure_flags(*verb, flags->measure);
+  verb->add_option("--power-limit", flags->power_limit, "Set this power limit (W) on the GPUs, and restore it at the end")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--store", flags->store, "Keep all readings in this SQLite file (made when missing)");
   verb->add_option("--json", flags->json, "Write the report as JSON to a file, or - for stdout");
   verb->add_option("--csv", flags->csv, "Write one row per run and channel");

@@ -88,10 +88,21 @@ std::optional<double> level(const Timeline& timeline, const std::string& name, W
   return (*from + *to) / 2.0;
 }
 
+/// 2 s as theirs, less for short runs.
+Seconds period_for(Seconds duration) {
+  constexpr Seconds theirs{2.0};
+  constexpr Seconds shortest{0.1};
+  constexpr double records = 10;
+  return std::clamp(duration / records, shortest, theirs);
+}
+
 class Writer {
  public:
   Writer(const RunRecord& run, const Timeline& timeline, const AipowermeterOptions& options)
-      : run_(run), timeline_(timeline), options_(options) {
+      : run_(run),
+        timeline_(timeline),
+        options_(options),
+        period_(options.period.value_or(period_for(run.duration))) {
     const Window whole{run.begin, run.begin + run.duration};
     for (const auto& energy : measure(timeline, whole).channels) {
       if (const Part part = part_of(energy); part != Part::none)
@@ -108,12 +119,12 @@ class Writer {
     std::string text;
     // A rest of less than half a period belongs to the record before it: no joule is left out.
     const auto records =
-        std::max(1LL, std::llround(run_.duration.value() / options_.period.value()));
+        std::max(1LL, std::llround(run_.duration.value() / period_.value()));
     for (long long i = 0; i < records; ++i) {
-      const Instant from = run_.begin + options_.period * static_cast<double>(i);
+      const Instant from = run_.begin + period_ * static_cast<double>(i);
       const Instant to = i + 1 == records
                              ? run_.begin + run_.duration
-                             : run_.begin + options_.period * static_cast<double>(i + 1);
+                             : run_.begin + period_ * static_cast<double>(i + 1);
       text += record({from, to}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     }
     return text + "\"END OF RECORDING SEGMENT\"\n";
@@ -219,6 +230,7 @@ class Writer {
   const RunRecord& run_;
   const Timeline& timeline_;
   const AipowermeterOptions& options_;
+  Seconds period_;
   std::map<Part, std::set<std::string>> channels_;
 };
 
@@ -260,7 +272,7 @@ std::filesystem::path aipowermeter_folder(const std::filesystem::path& base, con
 
 Result<void> write_aipowermeter(const std::filesystem::path& folder, const RunRecord& run,
                                 const Timeline& timeline, const AipowermeterOptions& options) {
-  if (!(options.period.value() > 0.0))
+  if (options.period && !(options.period->value() > 0.0))
     return Error{Errc::invalid_argument, "the period of AIPowerMeter records must be positive", {}};
   if (auto done = write_side_files(folder, run, options); !done) return done;
   const Writer writer(run, timeline, options);

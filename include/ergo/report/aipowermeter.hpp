@@ -7,13 +7,14 @@
 #include "ergo/store/records.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace ergo::report {
 
 struct AipowermeterOptions {
-  /// One record each `period`; theirs is 2 s.
-  Seconds period{2.0};
+  /// One record each `period`; absent: theirs, 2 s, and less for runs under 20 s, so that these have ten records too.
+  std::optional<Seconds> period;
   /// For metadata.json.
   std::string description;
   /// The root of the measured process tree: the key of all per-process entries.

@@ -27,6 +27,7 @@ class Aipowermeter : public ::testing::Test {
     run_.begin = Instant{7'000'000'000};
     run_.started_unix_ns = 1'772'791'200'100'000'000;  // 2026-03-06T10:00:00.100Z
     run_.duration = Seconds(6.0);
+    options_.period = Seconds(2.0);
     options_.pid = 4242;
     options_.description = "alexnet, size 112";
   }
