@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   line.app.set_version_flag("--version", std::string("ergo ") + ERGO_VERSION);
   ergo::cli::add_run(line);
   ergo::cli::add_sensors(line);
+  ergo::cli::add_limits(line);
   ergo::cli::add_sweep(line);
   ergo::cli::add_export(line);
   ergo::cli::add_import(line);

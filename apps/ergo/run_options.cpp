@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "calling_user.hpp"
 #include "ergo/core/parse.hpp"
 #include "python_hooks.hpp"
 
@@ -44,6 +45,7 @@ Result<RunnerOptions> runner_options(const MeasureFlags& flags) {
     options.gpus = std::move(*selection);
   }
   options.meters = flags.meters;
+  if (auto user = run_as_calling_user(options); !user) return user.error();
   if (const auto hooks = python_hooks_folder(); hooks && !flags.no_hooks)
     options.environment.emplace_back("PYTHONPATH", with_hooks(*hooks, std::getenv("PYTHONPATH")));
   return options;

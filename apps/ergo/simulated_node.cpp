@@ -83,6 +83,11 @@ Result<SimulatedNode> SimulatedNode::start(const std::string& models, unsigned l
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
     ::setenv(std::string(line.substr(0, equals)).c_str(), std::string(line.substr(equals + 1)).c_str(), 1);
+    // Two nodes may show GPUs with the same UUID: the saved limits of one are none of the other's.
+    if (line.substr(0, equals) == "ERGO_SIM_STATE") {
+      const auto folder = std::filesystem::path(line.substr(equals + 1)).parent_path() / "limits";
+      ::setenv("ERGO_STATE_DIR", folder.c_str(), 0);
+    }
   }
   return node;
 }

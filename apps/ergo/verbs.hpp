@@ -23,6 +23,7 @@ struct CommandLine {
 
 void add_run(CommandLine& line);
 void add_sensors(CommandLine& line);
+void add_limits(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_export(CommandLine& line);
 void add_import(CommandLine& line);

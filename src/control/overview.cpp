@@ -11,7 +11,10 @@ Result<Overview> list(const Environment& environment, const GpuSelection& gpus) 
   if (!saved) return saved.error();
   overview.saved = std::move(saved).value();
   const auto library = nvml::Library::open(environment.nvml_library);
-  if (!library) return library.error();
+  if (!library) {
+    overview.no_gpus = library.error();
+    return overview;
+  }
   DiscoveryContext context;
   context.environment = environment;
   context.gpus = gpus;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <map>
 #include <mutex>
@@ -324,6 +325,10 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   if (!signals) return signals.error();
   auto folder = TemporaryFolder::create("ergo-run");
   if (!folder) return folder.error();
+  if (const auto& user = state_->options.run_as;
+      user && ::chown(folder->path().c_str(), user->uid, user->gid) != 0) {
+    return system_error("cannot give the run's folder to the user of the command", errno);
+  }
   OpenWindows open_windows(events);
   MarkServerOptions mark_options;
   mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) { open_windows.take(mark, pid); };

@@ -63,6 +63,7 @@ struct SavedState {
 
 struct Overview {
   std::vector<GpuLimits> gpus;
+  std::optional<Error> no_gpus;  ///< why no GPU can be asked at all: no library, no driver
   std::vector<SavedState> saved;
   std::vector<std::string> warnings;  ///< choices that cannot be honoured, damaged files
 };
@@ -132,7 +133,8 @@ Result<std::vector<LimitChange>> plan_power_limit(const Environment& environment
 Result<std::vector<LimitChange>> keep_power_limit(const Environment& environment,
                                                   std::span<const std::string> uuids, Watts limit);
 
-/// The chosen GPUs' limits and everything that is saved. Only reads. Errors: no usable NVML.
+/// The chosen GPUs' limits and everything that is saved. Only reads. Errors: the state folder cannot
+/// be read.
 Result<Overview> list(const Environment& environment, const GpuSelection& gpus);
 
 /// One saved limit and what restore_all() did, or would do, about it.

@@ -1,0 +1,50 @@
+#include "limit_guard.hpp"
+
+#include <algorithm>
+
+#include "ergo/core/parse.hpp"
+#include "verbs.hpp"
+
+namespace ergo::cli {
+
+control::LimitOptions limit_options() {
+  control::LimitOptions options;
+  options.guardian = {"/proc/self/exe", "limits", "guardian"};
+  return options;
+}
+
+Result<std::unique_ptr<LimitGuard>> LimitGuard::set(const Environment& environment, const HostRecord& host,
+                                                    Watts limit) {
+  std::vector<std::string> uuids;
+  for (const GpuIdentity& gpu : host.gpus) uuids.push_back(gpu.uuid);
+  auto guard = control::set_power_limit(environment, uuids, limit, limit_options());
+  if (!guard) return guard.error();
+  return std::unique_ptr<LimitGuard>(new LimitGuard(std::move(guard).value()));
+}
+
+LimitGuard::~LimitGuard() {
+  if (const auto restored = guard_->restore(); !restored) print_error(restored.error());
+}
+
+void LimitGuard::inspect(RunRecord& record) {
+  record.power_limit = guard_->enforced();
+  const auto problem = guard_->check();
+  for (const std::string& warning : guard_->warnings()) record.warnings.push_back(warning);
+  if (!problem) return;
+  record.invalid = *problem;
+  const bool told = std::find(record.warnings.begin(), record.warnings.end(), *problem) != record.warnings.end();
+  if (!told) record.warnings.push_back(*problem);
+}
+
+Result<std::unique_ptr<CellGuard>> guard_cell(const GridCell& cell, const Environment& environment,
+                                              const HostRecord& host) {
+  const auto value = cell.find(std::string(power_limit_axis));
+  if (value == cell.end()) return std::unique_ptr<CellGuard>();
+  const auto watts = parse_double(value->second);
+  if (!watts) return watts.error();
+  auto guard = LimitGuard::set(environment, host, Watts(*watts));
+  if (!guard) return guard.error();
+  return std::unique_ptr<CellGuard>(std::move(guard).value());
+}
+
+}  // namespace ergo::cli

@@ -1,0 +1,203 @@
+"""`ergo limits` and `--power-limit`: on the simulated node only, whose cards nobody misses."""
+import json
+import os
+import pathlib
+import pwd
+import signal
+import subprocess
+import unittest
+
+from ergo_case import BINARIES, ErgoCase
+
+
+class LimitsCase(ErgoCase):
+    """Each test has a simulated V100 (default 300 W, from 150 W) that lives as long as the test."""
+
+    node_options = ()
+
+    def setUp(self):
+        super().setUp()
+        self.node = subprocess.Popen([BINARIES / "ergo-sim", "serve", "--gpus", "v100", *self.node_options],
+                                     stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self._end_node)
+        while (line := self.node.stdout.readline().strip()) != "ready":
+            self.assertNotEqual(line, "", "the node did not start")
+            name, _, value = line.partition("=")
+            self.environment[name] = value
+        self.state = pathlib.Path(self.environment["ERGO_STATE_DIR"])
+
+    def _end_node(self):
+        self.node.terminate()
+        self.node.wait()
+        self.node.stdout.close()
+
+    def show(self):
+        done = self.ergo("limits", "show", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def limit(self):
+        return self.show()["gpus"][0]["set_w"]
+
+    def saved(self):
+        return sorted(path.suffix for path in self.state.glob("*") if path.suffix in (".run", ".kept"))
+
+
+class Limits(LimitsCase):
+    def test_show_tells_limits_and_writes_nothing(self):
+        report = self.show()
+        self.assertEqual(report["schema"], "ergo.limits/1")
+        gpu = report["gpus"][0]
+        self.assertEqual([gpu[k] for k in ("enforced_w", "set_w", "default_w", "min_w", "max_w")],
+                         [300, 300, 300, 150, 300])
+        self.assertTrue(gpu["simulated"])
+        self.assertEqual(report["saved"], [])
+        self.assertFalse(self.state.exists())
+        self.assertIn("allowed 150 W to 300 W", self.ergo("limits", "show").stdout)
+
+    def test_set_stays_until_restore(self):
+        done = self.ergo("limits", "set", "200")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("set to 200 W, found 300 W", done.stdout)
+        self.assertEqual(self.limit(), 200)
+        self.assertEqual(self.show()["saved"][0]["found_w"], 300)
+        dry = self.ergo("limits", "restore", "--dry-run")
+        self.assertIn("would be put back to 300 W", dry.stdout)
+        self.assertEqual(self.limit(), 200)
+        done = self.ergo("limits", "restore")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.limit(), 300)
+        self.assertEqual(self.saved(), [])
+        self.assertIn("nothing to put back", self.ergo("limits", "restore").stdout)
+
+    def test_a_dry_run_writes_nothing(self):
+        done = self.ergo("limits", "set", "200", "--dry-run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("would be set to 200 W", done.stdout)
+        self.assertEqual(self.limit(), 300)
+        self.assertFalse(self.state.exists())
+
+    def test_a_limit_that_the_gpu_does_not_allow_is_refused(self):
+        done = self.ergo("limits", "set", "50")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("150 to 300 W", done.stderr)
+        self.assertEqual(self.limit(), 300)
+
+    def test_without_a_gpu_it_says_why(self):
+        self.environment["ERGO_NVML"] = "/nonexistent/libnvidia-ml.so"
+        for words in (("show",), ("set", "200")):
+            done = self.ergo("limits", *words)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("/nonexistent/libnvidia-ml.so", done.stderr)
+
+
+class Runs(LimitsCase):
+    def test_the_limit_stands_during_the_run_and_is_recorded(self):
+        done, report = self.run_json("--power-limit", "180", "--", BINARIES / "ergo", "limits", "show", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        during = json.loads(done.stdout)
+        self.assertEqual(during["gpus"][0]["enforced_w"], 180)
+        self.assertTrue(during["saved"][0]["owner_alive"])
+        self.assertEqual(report["runs"][0]["power_limit_w"], 180)
+        self.assertNotIn("invalid", report["runs"][0])
+        self.assertEqual(self.limit(), 300)
+        self.assertEqual(self.saved(), [])
+
+    def test_repeats_and_a_failing_command_leave_nothing(self):
+        done = self.ergo("run", "-r", "3", "--power-limit", "180", "--", "false")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(self.limit(), 300)
+
+    def start_held(self, *words):
+        ready = self.folder / "ready"
+        process = self.start("run", "--power-limit", "180", *words, "--", "sh", "-c", f"touch {ready}; sleep 60",
+                             start_new_session=True)
+        self.wait_for(ready.exists, "the command")
+        self.assertEqual(self.limit(), 180)
+        return process
+
+    def test_signals_and_kills_leave_the_limit_found(self):
+        for number, group in ((signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGHUP, True),
+                              (signal.SIGKILL, False), (signal.SIGKILL, True)):
+            with self.subTest(signal=number, group=group):
+                process = self.start_held()
+                try:
+                    (os.killpg if group else os.kill)(process.pid, number)
+                    process.wait(30)
+                    self.wait_for(lambda: self.limit() == 300, "the limit found")
+                    self.wait_for(lambda: self.saved() == [], "the saved limit to go")
+                finally:
+                    try:
+                        os.killpg(process.pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+                (self.folder / "ready").unlink()
+
+    def test_a_second_run_is_refused_with_the_first_ones_pid(self):
+        first = self.start_held()
+        done = self.ergo("run", "--power-limit", "200", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(f"process {first.pid}", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual(self.limit(), 180)
+        os.killpg(first.pid, signal.SIGTERM)
+        first.wait(30)
+        self.assertEqual(self.limit(), 300)
+
+    def test_another_program_that_changes_the_limit_makes_the_run_invalid(self):
+        change = ("import ctypes, os; n = ctypes.CDLL(os.environ['ERGO_NVML']); n.nvmlInit_v2(); d = ctypes.c_void_p(); "
+                  "n.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(d)); "
+                  "raise SystemExit(n.nvmlDeviceSetPowerManagementLimit(d, 222000))")
+        done, report = self.run_json("--power-limit", "180", "--", "python3", "-c", change)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("from 180 W to 222 W", report["runs"][0]["invalid"])
+        self.assertIn("from 180 W to 222 W", done.stderr)
+        self.assertEqual(self.limit(), 300)
+
+    def test_with_sim_on_the_command_line(self):
+        del self.environment["ERGO_STATE_DIR"]
+        done, report = self.run_json("--sim", "v100", "--power-limit", "200", "--", "true")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(report["runs"][0]["power_limit_w"], 200)
+
+    def test_a_sudden_end_of_the_output_does_not_keep_the_pipe_open(self):
+        done = self.ergo("run", "--power-limit", "180", "--", "true")  # returns only when all ends of stderr are closed
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Denied(LimitsCase):
+    node_options = ("--permission", "denied")
+
+    def test_the_error_says_how_to_get_the_right_and_nothing_runs(self):
+        done = self.ergo("run", "--power-limit", "180", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("sudo ergo" if os.geteuid() else "container", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual(self.limit(), 300)
+        self.assertEqual(self.saved(), [])
+        self.assertEqual(self.ergo("limits", "set", "180").returncode, 1)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root, as under sudo")
+class Sudo(LimitsCase):
+    node_options = ("--permission", "root")
+
+    def test_the_command_runs_as_the_calling_user_and_never_as_root(self):
+        user = pwd.getpwnam("nobody")
+        self.folder.chmod(0o755)
+        self.environment.update(SUDO_UID=str(user.pw_uid), SUDO_GID=str(user.pw_gid), SUDO_USER="nobody")
+        program = ('id -u; id -g; echo "$HOME $USER"; '
+                   'echo 0.5 > "$ERGO_RUN_DIR/latency.csv" && echo kept')
+        done, report = self.run_json("--power-limit", "180", "--", "sh", "-c", program)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines(),
+                         [str(user.pw_uid), str(user.pw_gid), f"{user.pw_dir} nobody", "kept"])
+        self.assertEqual(report["runs"][0]["power_limit_w"], 180)
+        self.assertEqual(report["runs"][0]["latency"]["count"], 1)
+        self.assertEqual(self.limit(), 300)
+
+    def test_a_damaged_SUDO_UID_stops_the_run(self):
+        self.environment.update(SUDO_UID="x", SUDO_GID="1")
+        done = self.ergo("run", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertFalse((self.folder / "ran").exists())
