@@ -94,12 +94,22 @@ class _Loop:
             self.open = []
 
 
+# By id: the objects themselves stay as they are, so that they can be copied and pickled.
+_loops = {}
+
+
+def _forget(key, loop):
+    if _loops.get(key) is loop:
+        del _loops[key]
+    loop.close()
+
+
 def _loop(callbacks):
-    loop = callbacks.__dict__.get("_ergometer")
+    loop = _loops.get(id(callbacks))
     if loop is None or loop.pid != os.getpid():
         loop = _Loop()
-        callbacks.__dict__["_ergometer"] = loop
-        weakref.finalize(callbacks, loop.close)
+        _loops[id(callbacks)] = loop
+        weakref.finalize(callbacks, _forget, id(callbacks), loop)
     return loop
 
 
@@ -120,7 +130,7 @@ def _epoch_begin(callbacks):
 
 
 def _train_batch_end(callbacks):
-    loop = callbacks.__dict__.get("_ergometer")
+    loop = _loops.get(id(callbacks))
     if loop is not None and loop.open and loop.open[-1].window.name == "epoch":
         phase = loop.open[-1]
         phase.ticks += 1
@@ -152,7 +162,7 @@ def _test_begin(callbacks):
 
 
 def _count_tick(callbacks):
-    loop = callbacks.__dict__.get("_ergometer")
+    loop = _loops.get(id(callbacks))
     if loop is not None and loop.open:
         loop.open[-1].ticks += 1
 

@@ -6,6 +6,7 @@ it, so begin and end are sent with the times at which they were. Keras, Lightnin
 are left to tell where epochs end.
 """
 
+import atexit
 import os
 import sys
 import threading
@@ -180,6 +181,7 @@ def _stepped(optimizer):
         tracker.evaluating = False
         if tracker.steps is None:
             tracker.steps = hooks.Steps()
+            atexit.register(_finish, tracker.steps, os.getpid())
         live = [iteration for iteration in tracker.iterations if not iteration.no_grad]
         if live and not live[0].trained:
             live[0].stepped()
@@ -187,6 +189,12 @@ def _stepped(optimizer):
         tracker.steps.step()
     except Exception:
         pass
+
+
+def _finish(steps, pid):
+    """At exit, for loops without a DataLoader."""
+    if pid == os.getpid():
+        steps.finish()
 
 
 def _eval_called(module):

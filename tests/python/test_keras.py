@@ -1,0 +1,182 @@
+"""Unmodified Keras 3 programs on JAX's CPU backend."""
+import importlib.util
+import json
+import textwrap
+import unittest
+
+from python_case import LIBRARY, PACKAGE, PythonCase, names
+
+HAS_KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("jax") is not None
+
+MNIST_CNN = """
+    import numpy as np
+    import keras
+    from keras import layers
+
+    rng = np.random.default_rng(0)
+    x_train = rng.random((250, 28, 28, 1), dtype="float32")
+    y_train = keras.utils.to_categorical(rng.integers(0, 10, 250), 10)
+    model = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(4),
+        layers.Flatten(),
+        layers.Dense(10, activation="softmax"),
+    ])
+    model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    model.fit(x_train, y_train, batch_size=50, epochs=3, validation_split=0.2, verbose=0)
+    score = model.evaluate(x_train[:100], y_train[:100], batch_size=50, verbose=0)
+    print("outputs", model.predict(x_train[:150], batch_size=50, verbose=0).shape)
+"""
+
+#: Small enough that each compilation is quick. Batches of one size are compiled once.
+DENSE = """
+    import numpy as np
+    import keras
+    x = np.random.default_rng(0).random((100, 4), dtype="float32")
+    y = x.sum(axis=1, keepdims=True)
+    def build(cls=keras.Model):
+        inputs = keras.Input((4,))
+        model = cls(inputs, keras.layers.Dense(1)(inputs))
+        model.compile(loss="mse", optimizer="sgd", run_eagerly=False)
+        return model
+"""
+
+
+@unittest.skipUnless(HAS_KERAS, "keras and jax are not installed for this Python (tests/requirements.txt)")
+class Keras(PythonCase):
+    def setUp(self):
+        super().setUp()
+        self.environment.update(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu", KERAS_HOME=str(self.folder / "keras"))
+
+    def train(self, text, **options):
+        return self.windows(self.script(textwrap.dedent(DENSE) + textwrap.dedent(text)), **options)
+
+    def check_mnist(self, run, windows):
+        self.assertEqual(names(windows), [
+            ("fit", None),
+            ("epoch", 200), ("validation", 50), ("epoch", 200), ("validation", 50), ("epoch", 200), ("validation", 50),
+            ("evaluate", 100), ("predict", 150),
+        ])
+        self.assertEqual(sum(count for name, count in windows if name == "step"), 12)
+        self.assert_physical(run)
+        fit = next(window for window in run["windows"] if window["name"] == "fit")
+        inside = [w for w in run["windows"] if w["name"] in ("epoch", "validation")]
+        self.assertLessEqual(sum(w["duration_s"] for w in inside), fit["duration_s"])
+
+    def test_mnist_on_the_cpu_estimate(self):
+        run, windows = self.windows(self.script(MNIST_CNN))
+        self.check_mnist(run, windows)
+        self.assertEqual({energy["provenance"] for energy in run["energy"]}, {"estimated"})
+
+    def test_mnist_on_a_simulated_gpu(self):
+        run, windows = self.windows(self.script(MNIST_CNN), before=("--sim", "v100"))
+        self.check_mnist(run, windows)
+        gpu = next(energy for energy in run["energy"] if energy["channel"] == "gpu0")
+        self.assertEqual(gpu["provenance"], "simulated")
+        parts = sum(energy["joules"] for window in run["windows"] if window["name"] in ("fit", "evaluate", "predict")
+                    for energy in window["energy"] if energy["channel"] == "gpu0")
+        self.assertLess(parts, gpu["high_j"])
+        self.assertGreater(parts, 0)
+
+    def test_a_generator_is_counted_as_it_is_read(self):
+        _, windows = self.train("""
+            def batches():
+                while True:
+                    for n in (10, 30):
+                        yield x[:n], y[:n]
+            build().fit(batches(), steps_per_epoch=3, epochs=2, verbose=0)
+        """)
+        self.assertEqual(names(windows), [("fit", None), ("epoch", 50), ("epoch", 70)])
+
+    def test_a_data_set_of_uneven_batches(self):
+        _, windows = self.train("""
+            class Uneven(keras.utils.PyDataset):
+                def __len__(self): return 3
+                def __getitem__(self, i): return x[:(10, 30, 10)[i]], y[:(10, 30, 10)[i]]
+            build().fit(Uneven(), epochs=2, verbose=0, validation_data=(x[:64], y[:64]))
+        """)
+        self.assertEqual(names(windows),
+                         [("fit", None), ("epoch", 50), ("validation", 64), ("epoch", 50), ("validation", 64)])
+
+    def test_a_custom_train_step(self):
+        _, windows = self.train("""
+            class Custom(keras.Model):
+                def train_step(self, state, data):
+                    print("custom step is traced")
+                    return super().train_step(state, data)
+            build(Custom).fit(x, y, batch_size=50, epochs=2, verbose=0)
+        """)
+        self.assertEqual(names(windows), [("fit", None), ("epoch", 100), ("epoch", 100)])
+
+    def test_an_evaluation_within_training_and_a_second_training(self):
+        _, windows = self.train("""
+            model, judge = build(), build()
+            class Judge(keras.callbacks.Callback):
+                def on_epoch_end(self, epoch, logs=None):
+                    judge.evaluate(x[:50], y[:50], batch_size=50, verbose=0)
+            model.fit(x, y, batch_size=50, epochs=1, callbacks=[Judge()], verbose=0)
+            model.fit(x, y, batch_size=50, initial_epoch=1, epochs=2, verbose=0)
+        """)
+        self.assertEqual(names(windows),
+                         [("fit", None), ("epoch", 100), ("evaluate", 50), ("fit", None), ("epoch", 100)])
+
+    def test_a_training_that_is_stopped(self):
+        _, windows = self.train("""
+            class Stop(keras.callbacks.Callback):
+                def on_train_batch_end(self, batch, logs=None):
+                    if batch == 2:
+                        raise RuntimeError("enough")
+            model = build()
+            try:
+                model.fit(x, y, batch_size=20, callbacks=[Stop()], verbose=0)
+            except RuntimeError:
+                pass
+            model.fit(x, y, batch_size=20, verbose=0)
+        """)
+        self.assertEqual(names(windows), [("fit", None), ("epoch", 60), ("fit", None), ("epoch", 100)])
+
+    def test_results_and_output_are_the_same(self):
+        script = self.script(textwrap.dedent(DENSE) + textwrap.dedent("""
+            import hashlib
+            keras.utils.set_random_seed(1)
+            model = build()
+            history = model.fit(x, y, batch_size=50, epochs=2, verbose=0)
+            print(history.history)
+            print(hashlib.sha256(model.get_weights()[0].tobytes()).hexdigest())
+        """))
+        self.assert_same(script)
+
+    def test_the_traceback_of_a_broken_data_set_is_the_same(self):
+        script = self.script(textwrap.dedent(DENSE) + textwrap.dedent("""
+            keras.config.disable_traceback_filtering()
+            def batches():
+                for _ in range(3):
+                    yield x[:10], y[:10]
+                raise OSError("disk gone")
+            build().fit(batches(), steps_per_epoch=5, verbose=0)
+        """))
+        same = self.assert_same(script)
+        self.assertIn(b"disk gone", same.stderr)
+        self.assertEqual(same.returncode, 1)
+
+    def test_the_callback_of_the_package(self):
+        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY))
+        script = self.script(textwrap.dedent(DENSE) + textwrap.dedent("""
+            import json
+            from ergometer.keras import EnergyCallback
+            energy = EnergyCallback()
+            history = build().fit(x, y, batch_size=50, epochs=2, verbose=0, callbacks=[energy])
+            print(json.dumps([len(energy.epochs), energy.training.duration_s, sum(e.duration_s for e in energy.epochs),
+                              [float(j) for j in history.history["estimated_energy_j"]]]))
+        """))
+        done = self.plain(script)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        epochs, training, inside, joules = json.loads(done.stdout)
+        self.assertEqual(epochs, 2)
+        self.assertLessEqual(inside, training)
+        self.assertTrue(all(j > 0 for j in joules), joules)
+
+
+if __name__ == "__main__":
+    unittest.main()
