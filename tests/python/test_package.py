@@ -1,0 +1,259 @@
+"""The package: windows, repeats, runs, stores. Without frameworks."""
+import ast
+import importlib.util
+import json
+import math
+import subprocess
+import textwrap
+import unittest
+
+from python_case import ERGO, LIBRARY, PACKAGE, PythonCase
+
+
+class PackageCase(PythonCase):
+    def setUp(self):
+        super().setUp()
+        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY), ERGO_PROGRAM=ERGO)
+
+    def answer(self, text, before=()):
+        """Runs a script, on a simulated node when `before` says so; what it prints last is JSON."""
+        script = self.script(textwrap.dedent("import ergometer, json, os, time\n") + textwrap.dedent(text))
+        words = [self.python, str(script)]
+        if before:
+            words = [ERGO, *before, "run", "--quiet", "--no-hooks", "--", *words]
+        done = subprocess.run(words, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+class Monitors(PackageCase):
+    def test_importing_loads_next_to_nothing(self):
+        done = self.plain("-c", "import sys; before = set(sys.modules); import ergometer\n"
+                          "print(sorted(set(sys.modules) - before))")
+        loaded = [name.split(".")[0] for name in ast.literal_eval(done.stdout.decode())]
+        self.assertLessEqual(set(loaded), {"ergometer", "importlib", "warnings"})
+
+    def test_a_window_without_sensors_is_estimated_and_says_so(self):
+        got = self.answer("""
+            with ergometer.Monitor() as monitor:
+                with monitor.window("work", count=4) as window:
+                    sum(range(2_000_000))
+            r = window.result
+            print(json.dumps([r.name, r.count, r.measured_j, r.estimated_j, r.duration_s, r.joules_per_item, str(r)]))
+        """)
+        name, count, measured, estimated, duration, per_item, text = got
+        self.assertEqual((name, count, measured, per_item), ("work", 4, None, None))
+        self.assertGreater(estimated, 0)
+        self.assertGreater(duration, 0)
+        self.assertIn("estimated", text)
+
+    def test_windows_on_a_simulated_gpu_nest_and_add_up(self):
+        got = self.answer("""
+            with ergometer.Monitor(period=0.02) as monitor:
+                with monitor.window("outer") as outer:
+                    with monitor.window("inner") as first:
+                        time.sleep(0.3)
+                    with monitor.window("inner") as second:
+                        time.sleep(0.3)
+                html = monitor._repr_html_()
+            print(json.dumps([[r.measured_j, r.low_j, r.high_j] for r in (outer.result, first.result, second.result)]
+                             + [outer.result.simulated, outer.result.channels[0].channel, html]))
+        """, before=("--sim", "v100"))
+        outer, first, second, simulated, channel, html = got
+        self.assertTrue(simulated)
+        self.assertEqual(channel, "gpu0")
+        for joules, low, high in (outer, first, second):
+            self.assertTrue(0 < low <= joules <= high)
+        self.assertLessEqual(first[0] + second[0], outer[2])
+        self.assertIn("simulated", html)
+
+    def test_decorators_cancelling_and_failures(self):
+        got = self.answer("""
+            with ergometer.Monitor() as monitor:
+                @monitor.window("call", count=2)
+                def call(x):
+                    "Doc."
+                    return x + 1
+                values = [call(1), call(2)]
+                with monitor.window("cancelled") as cancelled:
+                    cancelled.cancel()
+                try:
+                    with monitor.window("failed") as failed:
+                        raise KeyError("x")
+                except KeyError:
+                    pass
+                key = monitor.begin("twice")
+                monitor.end(key)
+                try:
+                    monitor.end(key)
+                    twice = "no error"
+                except ergometer.ErgometerError as error:
+                    twice = str(error)
+                names = [r.name for r in monitor.results]
+            try:
+                monitor.begin("late")
+                late = "no error"
+            except ergometer.ErgometerError as error:
+                late = str(error)
+            print(json.dumps([values, call.__doc__, names, cancelled.result, failed.result, twice, late]))
+        """)
+        values, doc, names, cancelled, failed, twice, late = got
+        self.assertEqual((values, doc, names), ([2, 3], "Doc.", ["call", "call", "twice"]))
+        self.assertIsNone(cancelled)
+        self.assertIsNone(failed)
+        self.assertIn("open", twice)
+        self.assertIn("closed", late)
+
+    def test_threads_and_forks(self):
+        got = self.answer("""
+            import threading
+            monitor = ergometer.Monitor()
+            def work(i):
+                for _ in range(5):
+                    with monitor.window(f"thread{i}"):
+                        time.sleep(0.005)
+            threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+            reading, writing = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                with monitor.window("child") as window:
+                    time.sleep(0.05)
+                os.write(writing, json.dumps([window.result.duration_s, len(monitor.results)]).encode())
+                os._exit(0)
+            os.waitpid(pid, 0)
+            child = json.loads(os.read(reading, 4096))
+            with monitor.window("after") as after:
+                pass
+            print(json.dumps([len(monitor.results), child, after.result.name]))
+        """)
+        count, child, after = got
+        self.assertEqual((count, after), (21, "after"))
+        self.assertGreaterEqual(child[0], 0.05)
+        self.assertEqual(child[1], 1)
+
+    def test_a_missing_library_is_explained(self):
+        self.environment["ERGO_LIBRARY"] = "/nonexistent/libergo_c.so"
+        done = self.plain("-c", "import ergometer; ergometer.Monitor()")
+        self.assertIn(b"ERGO_LIBRARY", done.stderr)
+        self.assertEqual(done.returncode, 1)
+
+
+class Measuring(PackageCase):
+    def test_the_median_lies_in_its_interval(self):
+        got = self.answer("""
+            m = ergometer.measure(lambda: time.sleep(0.01), repeat=6, min_time=0.05, name="sleep")
+            print(json.dumps([m.name, m.repeats, m.number, m.confidence, m.seconds, m.seconds_interval, m.joules,
+                              m.estimated_joules, len(m.results), str(m)]))
+        """)
+        name, repeats, number, confidence, seconds, (low, high), joules, estimated, results, text = got
+        self.assertEqual((name, repeats, results, joules), ("sleep", 6, 6, None))
+        self.assertGreaterEqual(number, 1)
+        self.assertAlmostEqual(confidence, 1 - 2 / 2**6)
+        self.assertTrue(0.01 <= low <= seconds <= high)
+        self.assertGreater(estimated, 0)
+        self.assertIn("estimated", text)
+
+    def test_joules_on_a_simulated_gpu(self):
+        got = self.answer("""
+            m = ergometer.measure(lambda: time.sleep(0.1), repeat=3, number=2)
+            print(json.dumps([m.joules, m.joules_interval, m.estimated_joules, m.confidence]))
+        """, before=("--sim", "v100"))
+        joules, (low, high), estimated, confidence = got
+        self.assertTrue(0 < low < joules < high)
+        self.assertIsNone(estimated)
+        self.assertAlmostEqual(confidence, 0.75)
+
+    def test_order_statistics(self):
+        got = self.answer("""
+            from ergometer._measure import median_interval
+            print(json.dumps([median_interval([float(i) for i in range(n)]) for n in (1, 5, 6, 10, 20)]))
+        """)
+        # Ranks and confidences from the binomial distribution with p = 1/2.
+        def covered(n, k):
+            return 1 - 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n
+
+        expected = [(0, 0, 0), (0, 4, covered(5, 0)), (0, 5, covered(6, 0)), (1, 8, covered(10, 1)), (5, 14, covered(20, 5))]
+        for (low, high, confidence), wanted in zip(got, expected):
+            self.assertEqual((low, high), wanted[:2])
+            self.assertAlmostEqual(confidence, wanted[2])
+
+
+class Running(PackageCase):
+    def test_a_report_with_its_windows(self):
+        got = self.answer("""
+            code = ("from ergometer import mark; import time, sys\\n"
+                    "for i in range(2):\\n    with mark.window('phase', count=5): time.sleep(0.1)\\nsys.exit(3)")
+            import sys
+            report = ergometer.run([sys.executable, "-c", code], repeat=2, no_hooks=True)
+            print(json.dumps([report["schema"], report.exit_code, len(report["runs"]), report.windows(), report._repr_html_()]))
+        """)
+        schema, code, runs, windows, html = got
+        self.assertEqual((schema, code, runs), ("ergo.run/1", 3, 2))
+        self.assertEqual([(w["run"], w["name"], w["index"], w["count"]) for w in windows],
+                         [(0, "phase", 0, 5), (0, "phase", 1, 5), (1, "phase", 0, 5), (1, "phase", 1, 5)])
+        self.assertIn("<table>", html)
+
+    def test_a_mistake_is_an_exception(self):
+        done = self.plain("-c", "import ergometer; ergometer.run(['true'], period='never')")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"ErgometerError", done.stderr)
+        self.assertIn(b"--period", done.stderr)
+
+
+class StoreCase(PackageCase):
+    def setUp(self):
+        super().setUp()
+        script = self.script("""
+            from ergometer import mark
+            import time
+            for i in range(2):
+                with mark.window("phase", count=5):
+                    time.sleep(0.15)
+        """)
+        done = self.ergo("--sim", "v100", "run", "--quiet", "--period", "20ms", "--no-hooks", "--store", "s.db", "--json",
+                         "s.json", "--", self.python, script)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Stores(StoreCase):
+    def test_what_it_holds_is_what_the_report_says(self):
+        store, runs, windows, signals, samples = self.answer("""
+            with ergometer.Store("s.db") as store:
+                name = next(s for s in store.signals(1) if "power" in s)
+                print(json.dumps([store.experiments(), store.runs(), store.windows(), store.signals(1),
+                                  store.samples(1, name)]))
+        """)
+        report = json.loads((self.folder / "s.json").read_text())["runs"][0]
+        self.assertEqual(len(store), 1)
+        self.assertEqual(runs[0]["status"], "done")
+        self.assertAlmostEqual(runs[0]["duration_s"], report["duration_s"], places=6)
+        self.assertEqual([(w["name"], w["count"]) for w in windows], [("phase", 5)] * 2)
+        for window, reported in zip(windows, report["windows"]):
+            joules = next(e["joules"] for e in reported["energy"] if e["channel"] == "gpu0")
+            self.assertAlmostEqual(window["gpu0_j"], joules, places=6)
+        times = [sample["time_s"] for sample in samples]
+        self.assertEqual(times, sorted(times))
+        self.assertGreater(len(times), 3)
+
+    def test_other_files_are_refused(self):
+        (self.folder / "text").write_text("no database at all, but long enough to be read as one " * 40)
+        for name in ("text", "missing.db"):
+            done = self.plain("-c", f"import ergometer; ergometer.Store({name!r})")
+            self.assertIn(b"ErgometerError", done.stderr)
+
+
+class Frames(StoreCase):
+    @unittest.skipUnless(importlib.util.find_spec("pandas"), "pandas is not installed for this Python")
+    def test_frames(self):
+        shape = self.answer("""
+            store = ergometer.Store("s.db")
+            frame = store.samples_frame(1)
+            print(json.dumps([list(frame.columns), len(store.windows_frame()), len(store.runs_frame())]))
+        """)
+        self.assertEqual(shape, [["signal", "time_s", "value", "half_width_s"], 2, 1])
+
+
+if __name__ == "__main__":
+    unittest.main()
