@@ -36,9 +36,9 @@ class Records(RecordCase):
         from ergometer.aipowermeter import experiment, parsers
         driver = parsers.JsonParser("out")
         exp = experiment.Experiment(driver)
-        p, q = exp.measure_yourself(period=0.3)
+        p, q = exp.measure_yourself(period=0.2)
         print(p.is_alive())
-        end = time.monotonic() + 1
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
             sum(range(1000))
         q.put(experiment.STOP_MESSAGE)
@@ -51,7 +51,7 @@ class Records(RecordCase):
         self.assertEqual(done.stdout, "True\nFalse 0\n")
         *records, last = self.records("out")
         self.assertEqual(last, "END OF RECORDING SEGMENT")
-        self.assertGreaterEqual(len(records), 3)
+        self.assertGreaterEqual(len(records), 2)
         dates = [datetime.fromisoformat(record["date"]) for record in records]
         self.assertEqual(dates, sorted(dates))
         for record in records:
@@ -60,8 +60,9 @@ class Records(RecordCase):
             self.assertAlmostEqual(gpu["nvidia_power"], sum(gpu["per_gpu_nvidia_power"].values()))
             self.assertEqual(cpu["psys_power"], -1)
             self.assertTrue(all(0 <= share <= 1 for share in cpu["per_process_cpu_uses"].values()))
-            # A power that is not measured is absent.
-            self.assertNotIn("intel_power", cpu)
+            self.assertGreater(cpu["intel_power"], 0)
+            for pid, share in cpu["per_process_cpu_uses"].items():
+                self.assertAlmostEqual(cpu["rel_intel_power"][pid], share * cpu["intel_power"])
         used = sum(sum(record["metrics"]["cpu"]["absolute_cpu_time_per_pid"].values()) for record in records)
         self.assertGreater(used, 0.05)
         self.assertIn("date", json.loads((self.folder / "out/metadata.json").read_text()))

@@ -6,7 +6,7 @@ import os
 import select
 import sys
 import time
-from typing import Any, Dict, Iterable, List, Optional, Set
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from .._monitor import Monitor
 from .._results import Channel, Energy
@@ -36,12 +36,17 @@ class _Recording:
 
     def run(self) -> None:
         self._answer()
-        self._begin()
+        key = self.monitor.begin("record")
+        self.cpu_seconds, self.machine_seconds = self._usage()
+        due = time.monotonic()
         stopped = False
         while not stopped:
-            stopped = self._wait()
-            self._record()
-            self._begin()
+            due = max(due + self.period, time.monotonic())
+            stopped = self._wait(due)
+            # The next record begins before this one is written: no joule falls between them.
+            following = self.monitor.begin("record")
+            self._record(self.monitor.end(key))
+            key = following
         self.parser.end_segment()
 
     def _answer(self) -> None:
@@ -54,21 +59,17 @@ class _Recording:
             print("no CPU or GPU power can be measured here, and AIPowerMeter's format has no place for estimates: records "
                   "hold no powers (ergo sensors tells what can be unlocked)", flush=True)
 
-    def _begin(self) -> None:
-        self.key = self.monitor.begin("record")
-        self.cpu_seconds = _cpu_seconds(_tree(self.roots))
-        self.machine_seconds = _machine_seconds()
-
-    def _wait(self) -> bool:
+    def _wait(self, due: float) -> bool:
         """True when the program has stopped the recording, or has ended."""
-        end = time.monotonic() + self.period
-        while (left := end - time.monotonic()) > 0:
+        while (left := due - time.monotonic()) > 0:
             if select.select([sys.stdin], [], [], left)[0] and not sys.stdin.buffer.read1(4096):
                 return True
-        return False
+        return bool(select.select([sys.stdin], [], [], 0)[0]) and not sys.stdin.buffer.read1(4096)
 
-    def _record(self) -> None:
-        energy = self.monitor.end(self.key)
+    def _usage(self) -> Tuple[Dict[int, float], float]:
+        return _cpu_seconds(_tree(self.roots)), _machine_seconds()
+
+    def _record(self, energy: Energy) -> None:
         self.monitor.results.clear()
         metrics: Dict[str, Any] = {"temperature": {}, "cpu": self._cpu(energy)}
         gpu = _gpu(energy)
@@ -77,9 +78,11 @@ class _Recording:
         self.parser.save_power_metrics(metrics)
 
     def _cpu(self, energy: Energy) -> Dict[str, Any]:
-        now = _cpu_seconds(_tree(self.roots))
-        own = {pid: max(0.0, seconds - self.cpu_seconds.get(pid, 0.0)) for pid, seconds in now.items()}
-        machine = _machine_seconds() - self.machine_seconds
+        before, machine_before = self.cpu_seconds, self.machine_seconds
+        now, machine_now = self._usage()
+        self.cpu_seconds, self.machine_seconds = now, machine_now
+        own = {pid: max(0.0, seconds - before.get(pid, 0.0)) for pid, seconds in now.items()}
+        machine = machine_now - machine_before
         share = {pid: min(1.0, seconds / machine) if machine > 0 else 0.0 for pid, seconds in own.items()}
         memory = {pid: value for pid in now if (value := _memory(pid))}
         total_used = _memory_used()
