@@ -6,11 +6,11 @@
 namespace ergo {
 namespace {
 
-/// How many standard deviations of slowdown are kept in hand. 0.7: about one limit in four that
-/// just seems to fit would break the promise.
-constexpr double tolerance = 1.2;
-constexpr double safety = 0.6;
-constexpr double hint = 0.25;
+// A limit is within the slowdown when it is so with a little in hand, and when it would break the
+// promise clearly (by a fifth of it) only with a probability of about a quarter.
+constexpr double in_hand = 0.25;  ///< standard deviations
+constexpr double clearly = 1.2;   ///< times the slowdown accepted
+constexpr double unlikely = 0.6;  ///< standard deviations
 
 int time_exponent(Objective objective) {
   switch (objective) {
@@ -47,9 +47,9 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
     const Prediction& p = predictions[i];
     if (decision.max_slowdown && i != top) {
       const double slowdown = p.log_time - predictions[top].log_time;
-      if (slowdown + hint * std::sqrt(p.var_time) > std::log1p(*decision.max_slowdown)) continue;
-      if (slowdown + safety * std::sqrt(p.var_time) >
-          std::log1p(tolerance * *decision.max_slowdown))
+      if (slowdown + in_hand * std::sqrt(p.var_time) > std::log1p(*decision.max_slowdown)) continue;
+      if (slowdown + unlikely * std::sqrt(p.var_time) >
+          std::log1p(clearly * *decision.max_slowdown))
         continue;
     }
     if (log_expected_cost(p, decision) < log_expected_cost(predictions[best], decision)) best = i;

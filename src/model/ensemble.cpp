@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t member_count = 3;
 constexpr double z95 = 1.959964;
 using Weights = std::array<double, member_count>;
+constexpr Weights law_alone = {1.0, 0.0, 0.0};
 using Members = std::array<std::unique_ptr<Method>, member_count>;
 using MemberPredictions = std::array<Prediction, member_count>;
 
@@ -199,18 +200,30 @@ class Ensemble : public Method {
     key.push_back(known ? 1 : 0);
     const auto [at, added] = trials_.try_emplace({target.probes.gpu, key});
     if (added) at->second = trials(target, known);
+    if (neighbors_of(train_, target).empty()) return untrained();
     std::vector<Trial> like = at->second;
     const Traits traits = traits_of(target);
     for (Trial& trial : like)
       trial.weight *= likeness(trial.traits, traits);
-    return calibrated(like);
+    const bool foreign = std::none_of(train_.begin(), train_.end(),
+                                      [&](const Curve* c) { return c->gpu == target.probes.gpu; });
+    return calibrated(like, foreign);
   }
 
-  static Calibration calibrated(const std::vector<Trial>& trials) {
+  /// With nothing to learn from there is the law alone, and the population's belief about it.
+  static Calibration untrained() {
+    Calibration c;
+    c.weights = law_alone;
+    return c;
+  }
+
+  /// Across cards only the law carries over: the shape of a curve belongs to its card.
+  static Calibration calibrated(const std::vector<Trial>& trials, bool foreign) {
     Calibration c;
     c.weights.fill(1.0 / member_count);
+    if (foreign) c.weights = law_alone;
     if (trials.empty()) return c;
-    c.weights = best_weights(trials);
+    if (!foreign) c.weights = best_weights(trials);
     std::vector<std::pair<double, double>> time, energy, edp;
     for (const Trial& t : trials) {
       const Prediction p = mixed(t.predicted, c.weights);

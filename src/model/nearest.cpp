@@ -53,7 +53,13 @@ class Nearest : public Method {
   void fit(const Training& train) override { train_ = train; }
 
   std::vector<Prediction> predict(const Target& target) override {
-    const Bandwidth h;
+    Bandwidth h;
+    const auto neighbors = neighbors_of(train_, target);
+    if (!neighbors.empty() && neighbors.front().curve->gpu != target.probes.gpu) {
+      // Curves of other cards are further off.
+      h.time *= 2;
+      h.power *= 2;
+    }
     const auto& probes = target.probes.points;
     const auto n = static_cast<Eigen::Index>(probes.size());
     const auto m = static_cast<Eigen::Index>(target.limits.size());
@@ -62,7 +68,6 @@ class Nearest : public Method {
     const Eigen::LLT<Eigen::MatrixXd> time_llt(time_prior.probes);
     const Eigen::LLT<Eigen::MatrixXd> power_llt(power_prior.probes);
 
-    const auto neighbors = neighbors_of(train_, target);
     std::vector<Candidate> candidates;
     double best = -1e300;
     for (const Neighbor& neighbor : neighbors) {

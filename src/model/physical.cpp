@@ -76,15 +76,18 @@ class Physical : public Method {
                         n.weight * (n.same_workload ? 3.0 : 1.0));
     }
     if (fits.empty()) return prior;
+    // Of a card that none of the curves is from, less is known.
+    const bool foreign = std::none_of(train_.begin(), train_.end(),
+                                      [&](const Curve* c) { return c->gpu == target.probes.gpu; });
     double total = 0.0;
     Vector mean = Vector::Zero();
     for (const auto& [fit, weight] : fits) {
       mean += weight * fit->parameters;
       total += weight;
     }
-    constexpr double belief_in_population = 0.5;  // workloads
+    const double belief_in_population = foreign ? 20.0 : 0.5;  // in workloads
     mean = (mean + belief_in_population * prior.mean) / (total + belief_in_population);
-    constexpr double belief_in_spread = 2.0;
+    const double belief_in_spread = foreign ? 60.0 : 2.0;
     Matrix spread = belief_in_spread * prior.covariance;
     for (const auto& [fit, weight] : fits) {
       const Vector d = fit->parameters - mean;
