@@ -26,12 +26,14 @@ def patch(module):
             _patch_iterator(value)
         if isinstance(value, type) and value.__name__ in ("GeneratorDataAdapter", "PyDatasetAdapter"):
             hooks.before(value, "get_tf_dataset", _note_runs)
+        if isinstance(value, type) and value.__name__ == "DataHandler":
+            hooks.before(value, "enumerate_epochs", _note_source)
 
 
 class _Phase:
     """An open window of a loop, and what it has held so far."""
 
-    __slots__ = ("window", "count", "batches", "ticks", "source", "known", "stack")
+    __slots__ = ("window", "count", "batches", "ticks", "source", "known", "stack", "parent")
 
     def __init__(self, name):
         self.window = hooks.Window(name)
@@ -41,6 +43,7 @@ class _Phase:
         self.source = None
         self.known = True
         self.stack = hooks.local.phases
+        self.parent = self.stack[-1] if self.stack else None
         self.stack.append(self)
 
     def end(self):
@@ -228,7 +231,7 @@ def _patch_iterator(owner):
 
 def _note_source(iterator):
     phases = hooks.local.phases
-    if phases and phases[-1].window.name != "fit":
+    if phases:
         phases[-1].source = iterator
 
 
@@ -256,6 +259,10 @@ def _note_runs(adapter):
 def _samples_in_graph(phase):
     """Samples of a loop whose batches were not seen, as far as the source tells the sizes of its batches."""
     source = phase.source
+    if source is None and phase.parent is not None:
+        source = phase.parent.source
+    if hasattr(source, "_inferred_steps"):
+        return _of_keras_2(source, phase.ticks)
     adapter = getattr(source, "data_adapter", None)
     if adapter is None or not phase.ticks:
         return None
@@ -280,6 +287,18 @@ def _samples_in_graph(phase):
         whole = [run for run in runs if len(run) == adapter.num_batches]
         sizes = whole[-1] if whole and done >= adapter.num_batches else []
     return sum(sizes) if sizes and None not in sizes else None
+
+
+def _of_keras_2(handler, done):
+    """A whole epoch of arrays; Keras 2 has one source for all epochs of a training."""
+    adapter = handler._adapter
+    batches, size = adapter.get_size(), adapter.batch_size()
+    steps = handler._inferred_steps
+    if type(adapter).__name__ != "TensorLikeDataAdapter" or not size or steps != batches or done < 1:
+        return None
+    if done * int(handler._steps_per_execution.numpy()) < batches:
+        return None
+    return batches * size - (size - (adapter.partial_batch_size() or size))
 
 
 def _part_of(source, done, batches, size, last):

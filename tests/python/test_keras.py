@@ -178,5 +178,71 @@ class Keras(PythonCase):
         self.assertTrue(all(j > 0 for j in joules), joules)
 
 
+TENSORFLOW = """
+    import numpy as np
+    import tensorflow as tf
+    keras = tf.keras
+    x = np.random.default_rng(0).random((1000, 4), dtype="float32")
+    y = x.sum(axis=1, keepdims=True)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", optimizer="sgd")
+"""
+
+
+@unittest.skipUnless(importlib.util.find_spec("tensorflow"), "tensorflow is not installed for this Python")
+class TensorFlow(PythonCase):
+    """TensorFlow takes its batches inside a graph: samples are known from their source."""
+
+    def setUp(self):
+        super().setUp()
+        self.environment.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3",
+                                KERAS_HOME=str(self.folder / "keras"))
+
+    def counts(self, text):
+        run, windows = self.windows(self.script(textwrap.dedent(TENSORFLOW) + textwrap.dedent(text)))
+        self.assert_physical(run)
+        return names(windows, "fit")
+
+    def test_arrays(self):
+        self.assertEqual(self.counts("""
+            model.fit(x, y, batch_size=64, epochs=2, validation_split=0.1, verbose=0)
+            model.evaluate(x, y, verbose=0)
+            model.predict(x[:50], verbose=0)
+            model.fit(x, y, batch_size=300, epochs=4, steps_per_epoch=1, verbose=0)
+        """), [("epoch", 900), ("validation", 100)] * 2 + [("evaluate", 1000), ("predict", 50)]
+            + [("epoch", 300)] * 3 + [("epoch", 100)])
+
+    def test_generators_and_data_sets(self):
+        self.assertEqual(self.counts("""
+            def batches():
+                while True:
+                    for n in (10, 20, 30):
+                        yield x[:n], y[:n]
+            class Uneven(keras.utils.PyDataset):
+                def __len__(self): return 3
+                def __getitem__(self, i): return x[:40 + i], y[:40 + i]
+            model.fit(batches(), steps_per_epoch=4, epochs=2, verbose=0)
+            model.fit(Uneven(), epochs=2, verbose=0)
+        """), [("epoch", 70), ("epoch", 80), ("epoch", 123), ("epoch", 123)])
+
+    def test_pipelines(self):
+        self.assertEqual(self.counts("""
+            data = tf.data.Dataset.from_tensor_slices((x, y))
+            model.fit(data.shuffle(1000).batch(300).prefetch(2), epochs=2, verbose=0)
+            model.fit(data.batch(300, drop_remainder=True), verbose=0)
+            model.fit(data.filter(lambda a, b: a[0] > 0.5).batch(300), verbose=0)
+        """), [("epoch", 1000), ("epoch", 1000), ("epoch", 900), ("epoch", None)])
+
+    @unittest.skipUnless(importlib.util.find_spec("tf_keras"), "tf_keras (Keras 2) is not installed for this Python")
+    def test_keras_2(self):
+        self.assertEqual(self.counts("""
+            import tf_keras
+            old = tf_keras.Sequential([tf_keras.layers.Dense(1)])
+            old.compile("sgd", "mse")
+            old.fit(x, y, batch_size=64, epochs=2, validation_split=0.1, verbose=0)
+            old.predict(x, verbose=0)
+        """), [("epoch", 900), ("validation", 100)] * 2 + [("predict", 1000)])
+
+
 if __name__ == "__main__":
     unittest.main()
