@@ -70,9 +70,12 @@ __attribute__((weak, visibility("hidden"))) struct ergo_mark_state ergo_mark_sha
 
 /* ---- What follows up to "Public" is not for users. ---- */
 
+/* The holder only makes calls that do not block, so the wait is short, and it is bounded (0.2 s) in
+ * case the holder was interrupted by a handler that sends marks itself. */
 static inline int ergo_mark_lock(int self) {
   int tries;
-  for (tries = 0; tries < 10000; ++tries) {
+  for (tries = 0; tries < 4000; ++tries) {
+    const struct timespec moment = {0, 50000};
     int expected = 0;
     if (__atomic_compare_exchange_n(&ergo_mark_shared.holder, &expected, self, 0, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED))
@@ -80,7 +83,10 @@ static inline int ergo_mark_lock(int self) {
     if (expected != self && __atomic_compare_exchange_n(&ergo_mark_shared.holder, &expected, self,
                                                         0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
       return 1;
-    sched_yield();
+    if (tries < 100)
+      sched_yield();
+    else
+      nanosleep(&moment, NULL);
   }
   return 0;
 }

@@ -36,11 +36,14 @@ struct Options {
 };
 
 /// Signals, of the tree unless said otherwise:
-///   process.cpu_time    s  of every descendant, also those that ended between two readings
-///   machine.cpu_time    s  busy time of all CPUs: user, nice, system, irq, softirq; neither iowait
-///   nor steal process.memory_rss  B  sum over processes: pages that they share are counted once
-///   for each process.memory_pss  B  sum of proportional shares; at most every 5 s, since the
-///   kernel walks the page tables process.io_read, process.io_write  B  from and to storage
+/// - process.cpu_time (s): of every descendant, also those that ended between two readings
+/// - machine.cpu_time (s): busy time of all CPUs: user, nice, system, irq, softirq; not iowait, not
+/// steal
+/// - process.memory_rss (B): sum over processes; pages that they share are counted once for each
+/// - process.memory_pss (B): sum of proportional shares; at most every 5 s, as the kernel walks
+/// page tables for it
+/// - process.io_read, process.io_write (B): from and to storage
+///
 /// What cannot be read is not among the signals. Errors: not_found (no such process), and, with a
 /// method other than `automatic`, why it cannot be used.
 Result<std::unique_ptr<Sensor>> open(int pid, const Environment& environment, Options options = {});
