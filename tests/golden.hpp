@@ -1,5 +1,8 @@
 #pragma once
-// Golden files: what a report must look like, byte for byte. tools/approve writes new ones after a look at the diff.
+// Golden files: what a report must look like, byte for byte. tools/approve writes new ones after a
+// look at the diff.
+
+#include "test_paths.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +11,6 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-
-#include "test_paths.hpp"
 
 namespace ergo::testing {
 
@@ -23,7 +24,8 @@ inline void expect_golden(const std::string& name, const std::string& actual) {
   }
   std::ifstream file(path, std::ios::binary);
   ASSERT_TRUE(file) << path << " does not exist; look at the output and run tools/approve";
-  const std::string expected((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string expected((std::istreambuf_iterator<char>(file)),
+                             std::istreambuf_iterator<char>());
   EXPECT_EQ(actual, expected) << name << " changed; if that is right, run tools/approve";
 }
 

@@ -1,13 +1,13 @@
 #include "calling_user.hpp"
 
+#include "ergo/core/parse.hpp"
+
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-
-#include "ergo/core/parse.hpp"
 
 namespace ergo::cli {
 namespace {
@@ -16,7 +16,8 @@ Result<unsigned> id_from(const char* variable) {
   const char* text = std::getenv(variable);
   const auto id = parse_uint(text != nullptr ? text : "");
   if (!id || *id >= 0xffffffff) {
-    return Error{Errc::invalid_argument, std::string(variable) + " does not hold the id of a user or group",
+    return Error{Errc::invalid_argument,
+                 std::string(variable) + " does not hold the id of a user or group",
                  "unset SUDO_UID to run the command as root"};
   }
   return static_cast<unsigned>(*id);
@@ -25,7 +26,8 @@ Result<unsigned> id_from(const char* variable) {
 std::vector<gid_t> groups_of(const char* name, gid_t gid) {
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  while (::getgrouplist(name, gid, groups.data(), &count) < 0) groups.resize(static_cast<std::size_t>(count));
+  while (::getgrouplist(name, gid, groups.data(), &count) < 0)
+    groups.resize(static_cast<std::size_t>(count));
   groups.resize(static_cast<std::size_t>(count));
   return groups;
 }
@@ -49,7 +51,8 @@ Result<void> run_as_calling_user(RunnerOptions& options) {
   }
   const std::string runtime = "/run/user/" + std::to_string(*uid);
   std::error_code ignored;
-  if (std::filesystem::is_directory(runtime, ignored)) options.environment.emplace_back("XDG_RUNTIME_DIR", runtime);
+  if (std::filesystem::is_directory(runtime, ignored))
+    options.environment.emplace_back("XDG_RUNTIME_DIR", runtime);
   options.run_as = std::move(user);
   return {};
 }

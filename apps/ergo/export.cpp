@@ -1,14 +1,14 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <iostream>
-
 #include "ergo/core/files.hpp"
 #include "ergo/report/aipowermeter.hpp"
 #include "ergo/report/export_csv.hpp"
 #include "ergo/report/json.hpp"
 #include "ergo/store/store.hpp"
 #include "verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
 
 namespace ergo::cli {
 namespace {
@@ -26,7 +26,8 @@ Result<std::vector<ExperimentInfo>> chosen(const Store& store, const ExportFlags
   if (!all || flags.experiments.empty()) return all;
   std::vector<ExperimentInfo> some;
   for (const std::int64_t id : flags.experiments) {
-    const auto found = std::find_if(all->begin(), all->end(), [&](const ExperimentInfo& e) { return e.id == id; });
+    const auto found =
+        std::find_if(all->begin(), all->end(), [&](const ExperimentInfo& e) { return e.id == id; });
     if (found == all->end()) {
       return Error{Errc::not_found, fmt::format("{} has no experiment {}", flags.store, id),
                    fmt::format("it has {} experiments, numbered from 1", all->size())};
@@ -46,7 +47,8 @@ Result<void> write(const std::string& output, const std::string& text) {
 Result<void> export_folders(const Store& store, const std::vector<ExperimentInfo>& experiments,
                             const ExportFlags& flags) {
   if (flags.output == "-") {
-    return Error{Errc::invalid_argument, "AIPowerMeter's layout is a folder", "name it with -o DIR"};
+    return Error{Errc::invalid_argument, "AIPowerMeter's layout is a folder",
+                 "name it with -o DIR"};
   }
   for (const ExperimentInfo& experiment : experiments) {
     auto record = store.load_experiment(experiment.id);
@@ -62,7 +64,8 @@ Result<void> export_folders(const Store& store, const std::vector<ExperimentInfo
       if (!timeline) return timeline.error();
       report::AipowermeterOptions options;
       options.description = record->name;
-      if (auto written = report::write_aipowermeter(report::aipowermeter_folder(base, run), run, **timeline, options);
+      if (auto written = report::write_aipowermeter(report::aipowermeter_folder(base, run), run,
+                                                    **timeline, options);
           !written) {
         return written;
       }
@@ -100,7 +103,9 @@ int export_store(const ExportFlags& flags) {
   if (!store) return fail(store.error());
   const auto experiments = chosen(*store, flags);
   if (!experiments) return fail(experiments.error());
-  if (experiments->empty()) return fail({Errc::not_found, flags.store + " holds no experiment", "fill it with ergo run --store or ergo sweep --store"});
+  if (experiments->empty())
+    return fail({Errc::not_found, flags.store + " holds no experiment",
+                 "fill it with ergo run --store or ergo sweep --store"});
   const auto done = flags.format == "aipowermeter" ? export_folders(*store, *experiments, flags)
                                                    : export_tables(*store, *experiments, flags);
   return done ? 0 : fail(done.error());
@@ -110,10 +115,12 @@ int export_store(const ExportFlags& flags) {
 
 void add_export(CommandLine& line) {
   auto flags = std::make_shared<ExportFlags>();
-  CLI::App* verb = line.app.add_subcommand("export", "Write what a store holds as a table or as folders");
+  CLI::App* verb =
+      line.app.add_subcommand("export", "Write what a store holds as a table or as folders");
   verb->add_option("store", flags->store, "The store")->required();
   verb->add_option("--format", flags->format,
-                   "csv (one row per run), sweep (the table for predict and advise), runs (one row per run, window and "
+                   "csv (one row per run), sweep (the table for predict and advise), runs (one row "
+                   "per run, window and "
                    "channel), json, aipowermeter (folders)")
       ->check(CLI::IsMember({"csv", "sweep", "runs", "json", "aipowermeter"}));
   verb->add_option("-o,--output", flags->output, "File or folder (default: standard output)");

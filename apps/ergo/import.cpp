@@ -1,12 +1,13 @@
-#include <fmt/format.h>
-
-#include <iostream>
+#include "ergo/store/import.hpp"
 
 #include "ergo/experiment/summary.hpp"
 #include "ergo/report/sweep_table.hpp"
-#include "ergo/store/import.hpp"
 #include "ergo/store/store.hpp"
 #include "verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
 
 namespace ergo::cli {
 namespace {
@@ -26,9 +27,10 @@ Result<void> import_into(const ImportFlags& flags) {
   const auto id = store->save(imported->record, imported->timelines, imported->origin);
   if (!id) return id.error();
   if (flags.quiet) return {};
-  std::cerr << fmt::format("{} runs from {} are experiment {} in {}\n", imported->record.runs.size(), imported->origin,
-                           *id, flags.store);
-  for (const std::string& note : imported->notes) std::cerr << "note: " << note << "\n";
+  std::cerr << fmt::format("{} runs from {} are experiment {} in {}\n",
+                           imported->record.runs.size(), imported->origin, *id, flags.store);
+  for (const std::string& note : imported->notes)
+    std::cerr << "note: " << note << "\n";
   std::cerr << report::sweep_table(imported->record);
   std::cerr << fmt::format("next: ergo export {} --experiment {} --format csv\n", flags.store, *id);
   return {};
@@ -46,7 +48,8 @@ int import_path(const ImportFlags& flags) {
 void add_import(CommandLine& line) {
   auto flags = std::make_shared<ImportFlags>();
   CLI::App* verb = line.app.add_subcommand(
-      "import", "Take recordings of AIPowerMeter, gpyjoules, Zeus, Kernel Tuner or nvidia-smi into a store");
+      "import",
+      "Take recordings of AIPowerMeter, gpyjoules, Zeus, Kernel Tuner or nvidia-smi into a store");
   verb->add_option("path", flags->path, "Their file or folder")->required();
   verb->add_option("--store", flags->store, "SQLite file (default ergo.db; made when missing)");
   verb->add_flag("--quiet", flags->quiet, "Print nothing but errors");

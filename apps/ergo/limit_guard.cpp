@@ -1,9 +1,9 @@
 #include "limit_guard.hpp"
 
-#include <algorithm>
-
 #include "ergo/core/parse.hpp"
 #include "verbs.hpp"
+
+#include <algorithm>
 
 namespace ergo::cli {
 
@@ -13,10 +13,11 @@ control::LimitOptions limit_options() {
   return options;
 }
 
-Result<std::unique_ptr<LimitGuard>> LimitGuard::set(const Environment& environment, const HostRecord& host,
-                                                    Watts limit) {
+Result<std::unique_ptr<LimitGuard>> LimitGuard::set(const Environment& environment,
+                                                    const HostRecord& host, Watts limit) {
   std::vector<std::string> uuids;
-  for (const GpuIdentity& gpu : host.gpus) uuids.push_back(gpu.uuid);
+  for (const GpuIdentity& gpu : host.gpus)
+    uuids.push_back(gpu.uuid);
   auto guard = control::set_power_limit(environment, uuids, limit, limit_options());
   if (!guard) return guard.error();
   return std::unique_ptr<LimitGuard>(new LimitGuard(std::move(guard).value()));
@@ -29,10 +30,12 @@ LimitGuard::~LimitGuard() {
 void LimitGuard::inspect(RunRecord& record) {
   record.power_limit = guard_->enforced();
   const auto problem = guard_->check();
-  for (const std::string& warning : guard_->warnings()) record.warnings.push_back(warning);
+  for (const std::string& warning : guard_->warnings())
+    record.warnings.push_back(warning);
   if (!problem) return;
   record.invalid = *problem;
-  const bool told = std::find(record.warnings.begin(), record.warnings.end(), *problem) != record.warnings.end();
+  const bool told =
+      std::find(record.warnings.begin(), record.warnings.end(), *problem) != record.warnings.end();
   if (!told) record.warnings.push_back(*problem);
 }
 

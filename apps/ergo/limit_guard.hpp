@@ -1,12 +1,12 @@
 #pragma once
 // A power limit for the length of a run, in `ergo run` and in each cell of a sweep.
 
+#include "ergo/control/power_limit.hpp"
+#include "ergo/experiment/sweep.hpp"
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "ergo/control/power_limit.hpp"
-#include "ergo/experiment/sweep.hpp"
 
 namespace ergo::cli {
 
@@ -15,11 +15,14 @@ control::LimitOptions limit_options();
 
 class LimitGuard final : public CellGuard {
  public:
-  /// Sets the limit on all GPUs of `host` (those that are measured). Errors: as control::set_power_limit().
-  static Result<std::unique_ptr<LimitGuard>> set(const Environment& environment, const HostRecord& host, Watts limit);
+  /// Sets the limit on all GPUs of `host` (those that are measured). Errors: as
+  /// control::set_power_limit().
+  static Result<std::unique_ptr<LimitGuard>> set(const Environment& environment,
+                                                 const HostRecord& host, Watts limit);
   ~LimitGuard() override;
 
-  /// The record gets the limit enforced, warnings, and, if the limit did not hold, why the run is invalid.
+  /// The record gets the limit enforced, warnings, and, if the limit did not hold, why the run is
+  /// invalid.
   void inspect(RunRecord& record) override;
   /// Reads the limits again; what it sees is told by inspect().
   void check() { std::ignore = guard_->check(); }
@@ -32,7 +35,8 @@ class LimitGuard final : public CellGuard {
   std::unique_ptr<control::PowerLimitGuard> guard_;
 };
 
-/// The guard for a cell with the axis `power_limit_w`, else null: what SweepEvents::prepare() returns.
+/// The guard for a cell with the axis `power_limit_w`, else null: what SweepEvents::prepare()
+/// returns.
 Result<std::unique_ptr<CellGuard>> guard_cell(const GridCell& cell, const Environment& environment,
                                               const HostRecord& host);
 
@@ -41,7 +45,9 @@ class CheckingEvents final : public RunEvents {
  public:
   /// `guard` may be null.
   CheckingEvents(LimitGuard* guard, RunEvents& next) : guard_(guard), next_(next) {}
-  void on_phase(std::string_view phase, std::optional<Seconds> length) override { next_.on_phase(phase, length); }
+  void on_phase(std::string_view phase, std::optional<Seconds> length) override {
+    next_.on_phase(phase, length);
+  }
   void on_progress(const Timeline& timeline, Instant begin) override {
     if (guard_ != nullptr) guard_->check();
     next_.on_progress(timeline, begin);

@@ -1,11 +1,11 @@
-#include <fmt/format.h>
-
-#include <iostream>
-#include <nlohmann/json.hpp>
-
 #include "ergo/control/power_limit.hpp"
 #include "limit_guard.hpp"
 #include "verbs.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
 
 namespace ergo::cli {
 namespace {
@@ -29,32 +29,40 @@ int fail(const Error& error) {
 }
 
 Result<GpuSelection> selection_of(const LimitsFlags& flags) {
-  return flags.gpus.empty() ? Result<GpuSelection>(GpuSelection{}) : GpuSelection::parse(flags.gpus);
+  return flags.gpus.empty() ? Result<GpuSelection>(GpuSelection{})
+                            : GpuSelection::parse(flags.gpus);
 }
 
-std::string watts(std::optional<Watts> w) { return w ? fmt::format("{:g} W", w->value()) : "unknown"; }
+std::string watts(std::optional<Watts> w) {
+  return w ? fmt::format("{:g} W", w->value()) : "unknown";
+}
 
 std::string describe(const SavedState& state) {
   const SavedLimit& s = state.saved;
-  if (!state.this_boot) return "from before a restart, which reset the limit: 'ergo limits restore' removes this";
-  if (s.kind == SavedLimit::Kind::kept) return "set by 'ergo limits set'; 'ergo limits restore' puts it back";
+  if (!state.this_boot)
+    return "from before a restart, which reset the limit: 'ergo limits restore' removes this";
+  if (s.kind == SavedLimit::Kind::kept)
+    return "set by 'ergo limits set'; 'ergo limits restore' puts it back";
   if (state.owner_alive) return fmt::format("process {} restores it at its end", s.pid);
   return fmt::format("process {} died: run 'ergo limits restore'", s.pid);
 }
 
 void print_overview(const control::Overview& overview) {
   for (const control::GpuLimits& g : overview.gpus) {
-    std::cout << fmt::format("gpu{}  {}{}  {}\n", g.index, g.name, g.simulated ? " (simulated)" : "", g.uuid);
-    std::cout << fmt::format("      enforced {}, set {}, default {}, allowed {} to {}\n", watts(g.enforced),
-                             watts(g.set), watts(g.standard), watts(g.min), watts(g.max));
+    std::cout << fmt::format("gpu{}  {}{}  {}\n", g.index, g.name,
+                             g.simulated ? " (simulated)" : "", g.uuid);
+    std::cout << fmt::format("      enforced {}, set {}, default {}, allowed {} to {}\n",
+                             watts(g.enforced), watts(g.set), watts(g.standard), watts(g.min),
+                             watts(g.max));
     if (!g.refusal.empty()) std::cout << "      cannot be set: " << g.refusal << "\n";
   }
   if (!overview.saved.empty()) std::cout << "\nsaved\n";
   for (const SavedState& s : overview.saved) {
-    std::cout << fmt::format("  {}  found {}, changed to {}: {}\n", s.saved.uuid, watts(s.saved.found),
-                             watts(s.saved.asked), describe(s));
+    std::cout << fmt::format("  {}  found {}, changed to {}: {}\n", s.saved.uuid,
+                             watts(s.saved.found), watts(s.saved.asked), describe(s));
   }
-  for (const std::string& warning : overview.warnings) std::cout << "\nnote: " << warning << "\n";
+  for (const std::string& warning : overview.warnings)
+    std::cout << "\nnote: " << warning << "\n";
 }
 
 void put(Json& json, const char* key, std::optional<Watts> w) {
@@ -94,7 +102,8 @@ int show(const LimitsFlags& flags) {
   const auto overview = control::list(Environment::from_process(), *selection);
   if (!overview) return fail(overview.error());
   if (flags.json) {
-    std::cout << overview_json(*overview).dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    std::cout << overview_json(*overview).dump(2, ' ', false, Json::error_handler_t::replace)
+              << "\n";
   } else {
     print_overview(*overview);
   }
@@ -109,16 +118,22 @@ int set(const LimitsFlags& flags) {
   if (!overview) return fail(overview.error());
   if (overview->no_gpus) return fail(*overview->no_gpus);
   std::vector<std::string> uuids;
-  for (const control::GpuLimits& gpu : overview->gpus) uuids.push_back(gpu.uuid);
-  for (const std::string& warning : overview->warnings) std::cerr << "note: " << warning << "\n";
-  const auto changes = flags.dry_run ? control::plan_power_limit(environment, uuids, Watts(flags.watts))
-                                     : control::keep_power_limit(environment, uuids, Watts(flags.watts));
+  for (const control::GpuLimits& gpu : overview->gpus)
+    uuids.push_back(gpu.uuid);
+  for (const std::string& warning : overview->warnings)
+    std::cerr << "note: " << warning << "\n";
+  const auto changes = flags.dry_run
+                           ? control::plan_power_limit(environment, uuids, Watts(flags.watts))
+                           : control::keep_power_limit(environment, uuids, Watts(flags.watts));
   if (!changes) return fail(changes.error());
   for (const LimitChange& c : *changes) {
-    std::cout << fmt::format("gpu{}: {} {:g} W, found {:g} W\n", c.index, flags.dry_run ? "would be set to" : "set to",
-                             c.set.value(), c.found.value());
-    if (c.set != c.asked) std::cerr << fmt::format("note: {:g} W was asked; the driver clamps\n", c.asked.value());
-    if (c.enforced < c.set) std::cerr << fmt::format("note: another limiter enforces {:g} W\n", c.enforced.value());
+    std::cout << fmt::format("gpu{}: {} {:g} W, found {:g} W\n", c.index,
+                             flags.dry_run ? "would be set to" : "set to", c.set.value(),
+                             c.found.value());
+    if (c.set != c.asked)
+      std::cerr << fmt::format("note: {:g} W was asked; the driver clamps\n", c.asked.value());
+    if (c.enforced < c.set)
+      std::cerr << fmt::format("note: another limiter enforces {:g} W\n", c.enforced.value());
   }
   if (!flags.dry_run) std::cout << "to put it back: ergo limits restore\n";
   return 0;
@@ -128,18 +143,20 @@ int set(const LimitsFlags& flags) {
 bool tell(const Restored& r, bool dry_run) {
   switch (r.outcome) {
     case Restored::Outcome::restored:
-      std::cout << fmt::format("{}: {} {:g} W\n", r.saved.uuid, dry_run ? "would be put back to" : "back at",
-                               r.saved.found.value());
+      std::cout << fmt::format("{}: {} {:g} W\n", r.saved.uuid,
+                               dry_run ? "would be put back to" : "back at", r.saved.found.value());
       return true;
     case Restored::Outcome::discarded:
       std::cout << fmt::format(
-          "{}: saved before the last restart, which has reset the limit to the driver's default; {}\n", r.saved.uuid,
-          dry_run ? "the file would be removed" : "the file is removed");
+          "{}: saved before the last restart, which has reset the limit to the driver's default; "
+          "{}\n",
+          r.saved.uuid, dry_run ? "the file would be removed" : "the file is removed");
       return true;
     case Restored::Outcome::in_use:
-      print_error(r.error.value_or(
-          Error{Errc::busy, fmt::format("process {} (ergo) holds the power limit of {}", r.saved.pid, r.saved.uuid),
-                "it restores the limit at its end"}));
+      print_error(r.error.value_or(Error{
+          Errc::busy,
+          fmt::format("process {} (ergo) holds the power limit of {}", r.saved.pid, r.saved.uuid),
+          "it restores the limit at its end"}));
       return false;
     case Restored::Outcome::failed:
       print_error(*r.error);
@@ -153,7 +170,8 @@ int restore(const LimitsFlags& flags) {
   if (!report) return fail(report.error());
   if (report->empty()) std::cout << "no limit is saved: there is nothing to put back\n";
   bool all = true;
-  for (const Restored& one : *report) all = tell(one, flags.dry_run) && all;
+  for (const Restored& one : *report)
+    all = tell(one, flags.dry_run) && all;
   return all ? 0 : 1;
 }
 
@@ -161,30 +179,36 @@ int restore(const LimitsFlags& flags) {
 
 void add_limits(CommandLine& line) {
   auto flags = std::make_shared<LimitsFlags>();
-  CLI::App* verb = line.app.add_subcommand("limits", "Power limits of the GPUs: show, set, restore");
+  CLI::App* verb =
+      line.app.add_subcommand("limits", "Power limits of the GPUs: show, set, restore");
   verb->require_subcommand(1);
   const auto gpus_flag = [flags](CLI::App* sub) {
-    sub->add_option("--gpus", flags->gpus, "all, indices (0,1) or UUIDs; default: what CUDA_VISIBLE_DEVICES shows");
+    sub->add_option("--gpus", flags->gpus,
+                    "all, indices (0,1) or UUIDs; default: what CUDA_VISIBLE_DEVICES shows");
   };
   CLI::App* show_verb = verb->add_subcommand("show", "The limits of each GPU, and what is saved");
   gpus_flag(show_verb);
   show_verb->add_flag("--json", flags->json, "Print JSON (schema ergo.limits/1)");
   show_verb->callback([flags, &line] { line.exit_code = show(*flags); });
 
-  CLI::App* set_verb = verb->add_subcommand("set", "Set a limit that stays until 'ergo limits restore' or a restart");
+  CLI::App* set_verb = verb->add_subcommand(
+      "set", "Set a limit that stays until 'ergo limits restore' or a restart");
   set_verb->add_option("watts", flags->watts, "The limit in watts")->required();
   gpus_flag(set_verb);
   set_verb->add_flag("--dry-run", flags->dry_run, "Check everything and write nothing");
   set_verb->callback([flags, &line] { line.exit_code = set(*flags); });
 
-  CLI::App* restore_verb = verb->add_subcommand("restore", "Put back every limit that was found and is still saved");
+  CLI::App* restore_verb =
+      verb->add_subcommand("restore", "Put back every limit that was found and is still saved");
   restore_verb->add_flag("--dry-run", flags->dry_run, "Say what would be done and write nothing");
   restore_verb->callback([flags, &line] { line.exit_code = restore(*flags); });
 
   // Started by ergo itself; its first word ends the parsing, since "-1" may follow.
-  CLI::App* guardian = verb->add_subcommand("guardian", "Watches over the limit of a running ergo")->group("");
+  CLI::App* guardian =
+      verb->add_subcommand("guardian", "Watches over the limit of a running ergo")->group("");
   guardian->prefix_command();
-  guardian->callback([guardian, &line] { line.exit_code = control::guardian_main(guardian->remaining()); });
+  guardian->callback(
+      [guardian, &line] { line.exit_code = control::guardian_main(guardian->remaining()); });
 }
 
 }  // namespace ergo::cli

@@ -1,9 +1,9 @@
+#include "ergo/core/parse.hpp"
+#include "verbs.hpp"
+
 #include <cstdio>
 #include <exception>
 #include <iostream>
-
-#include "ergo/core/parse.hpp"
-#include "verbs.hpp"
 
 namespace {
 
@@ -19,13 +19,17 @@ std::vector<std::string> split_program(int& argc, char** argv) {
   return {};
 }
 
-/// "--sim MODELS" on any verb. The option is only declared for --help and checked by CLI11: verbs run while it parses,
-/// and the node must stand before that, so start_simulated_node() has read it already.
+/// "--sim MODELS" on any verb. The option is only declared for --help and checked by CLI11: verbs
+/// run while it parses, and the node must stand before that, so start_simulated_node() has read it
+/// already.
 void declare_simulated_node(CLI::App& app) {
   app.fallthrough();
-  app.add_option("--sim", "Use a simulated node (v100, t4, k80, a100, h200; several: v100,t4) in place of this machine")
+  app.add_option("--sim",
+                 "Use a simulated node (v100, t4, k80, a100, h200; several: v100,t4) in place of "
+                 "this machine")
       ->expected(1);
-  app.add_option("--sim-seed", "Seed of the simulated node (default 1)")->check(CLI::NonNegativeNumber);
+  app.add_option("--sim-seed", "Seed of the simulated node (default 1)")
+      ->check(CLI::NonNegativeNumber);
 }
 
 std::optional<std::string> value_of(std::string_view option, int argc, char** argv) {

@@ -1,6 +1,6 @@
-#include <iostream>
-
 #include "verbs.hpp"
+
+#include <iostream>
 
 namespace ergo::cli {
 

@@ -1,16 +1,17 @@
 #include "progress.hpp"
 
+#include "ergo/report/format.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <iostream>
 #include <set>
 
-#include "ergo/report/format.hpp"
-
 namespace ergo::cli {
 
-Progress::Progress(std::string label, bool show) : label_(std::move(label)), terminal_(show && ::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::string label, bool show)
+    : label_(std::move(label)), terminal_(show && ::isatty(STDERR_FILENO) == 1) {}
 
 void Progress::show(const std::string& text) {
   if (!terminal_) return;
@@ -29,7 +30,8 @@ void Progress::on_phase(std::string_view phase, std::optional<Seconds> length) {
     clear();
     return;
   }
-  show(fmt::format("{}: {}{}", label_, phase, length ? ", " + report::format_duration(*length) : ""));
+  show(fmt::format("{}: {}{}", label_, phase,
+                   length ? ", " + report::format_duration(*length) : ""));
 }
 
 void Progress::on_progress(const Timeline& timeline, Instant begin) {

@@ -1,9 +1,9 @@
 #pragma once
 // What happens while a command runs, as one line on the terminal.
 
-#include <string>
-
 #include "ergo/experiment/runner.hpp"
+
+#include <string>
 
 namespace ergo::cli {
 

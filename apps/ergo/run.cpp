@@ -1,9 +1,3 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <iostream>
-
 #include "ergo/core/environment.hpp"
 #include "ergo/core/files.hpp"
 #include "ergo/experiment/recording.hpp"
@@ -18,6 +12,12 @@
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "verbs.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
 
 namespace ergo::cli {
 namespace {
@@ -40,7 +40,9 @@ struct RunFlags {
 class RunSession {
  public:
   RunSession(const RunFlags& flags, std::vector<std::string> command, RunnerOptions options)
-      : flags_(flags), period_(options.period), runner_(Environment::from_process(), std::move(options), clock_) {
+      : flags_(flags),
+        period_(options.period),
+        runner_(Environment::from_process(), std::move(options), clock_) {
     record_.name = flags.name;
     record_.command = std::move(command);
     record_.started = WallAnchor::now().iso(clock_.now());
@@ -81,7 +83,8 @@ Result<void> RunSession::open_store() {
 
 Result<void> RunSession::set_power_limit() {
   if (flags_.power_limit == 0) return {};
-  auto limit = LimitGuard::set(Environment::from_process(), record_.host, Watts(flags_.power_limit));
+  auto limit =
+      LimitGuard::set(Environment::from_process(), record_.host, Watts(flags_.power_limit));
   if (!limit) return limit.error();
   limit_ = std::move(*limit);
   return {};
@@ -101,7 +104,8 @@ Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) 
     options.description = record_.name;
     options.pid = outcome.pid;
     auto written = report::write_aipowermeter(folder, outcome.record, *outcome.timeline, options);
-    // Nothing was measured that the format can hold: a fact about this machine, told but no failure.
+    // Nothing was measured that the format can hold: a fact about this machine, told but no
+    // failure.
     if (!written && written.error().code == Errc::not_supported) {
       print_error(written.error());
     } else {
@@ -210,7 +214,8 @@ int run_command(const RunFlags& flags, const std::vector<std::string>& command) 
     return own_failure;
   };
   if (command.empty()) {
-    return fail({Errc::invalid_argument, "there is no command to run", "ergo run [options] -- COMMAND..."});
+    return fail(
+        {Errc::invalid_argument, "there is no command to run", "ergo run [options] -- COMMAND..."});
   }
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
@@ -223,16 +228,22 @@ int run_command(const RunFlags& flags, const std::vector<std::string>& command) 
 
 void add_run(CommandLine& line) {
   auto flags = std::make_shared<RunFlags>();
-  CLI::App* verb = line.app.add_subcommand("run", "Run a command and report what it costs: ergo run [options] -- COMMAND…");
-  verb->add_option("-r,--repeat", flags->repeat, "Run it so often")->check(CLI::Range(1, 1'000'000));
-  verb->add_option("-w,--warmup", flags->warmup, "Runs before that do not count")->check(CLI::Range(0, 1'000'000));
+  CLI::App* verb = line.app.add_subcommand(
+      "run", "Run a command and report what it costs: ergo run [options] -- COMMAND…");
+  verb->add_option("-r,--repeat", flags->repeat, "Run it so often")
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("-w,--warmup", flags->warmup, "Runs before that do not count")
+      ->check(CLI::Range(0, 1'000'000));
   add_measure_flags(*verb, flags->measure);
-  verb->add_option("--power-limit", flags->power_limit, "Set this power limit (W) on the GPUs, and restore it at the end")
+  verb->add_option("--power-limit", flags->power_limit,
+                   "Set this power limit (W) on the GPUs, and restore it at the end")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--store", flags->store, "Keep all readings in this SQLite file (made when missing)");
+  verb->add_option("--store", flags->store,
+                   "Keep all readings in this SQLite file (made when missing)");
   verb->add_option("--json", flags->json, "Write the report as JSON to a file, or - for stdout");
   verb->add_option("--csv", flags->csv, "Write one row per run and channel");
-  verb->add_option("--aipowermeter", flags->aipowermeter, "Write a folder that AIPowerMeter's readers load");
+  verb->add_option("--aipowermeter", flags->aipowermeter,
+                   "Write a folder that AIPowerMeter's readers load");
   verb->add_option("--name", flags->name, "A title for the report");
   verb->add_flag("--quiet", flags->quiet, "Print no report");
   verb->add_flag("--explain", flags->explain, "Show every part of the error budget");

@@ -1,12 +1,12 @@
 #include "run_options.hpp"
 
-#include <fmt/format.h>
-
-#include <cstdlib>
-
 #include "calling_user.hpp"
 #include "ergo/core/parse.hpp"
 #include "python_hooks.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
 
 namespace ergo::cli {
 namespace {
@@ -21,10 +21,14 @@ Error named(const char* flag, const Error& error) {
 }  // namespace
 
 void add_measure_flags(CLI::App& verb, MeasureFlags& flags) {
-  verb.add_option("--period", flags.period, "Time between readings: 10ms, 1s, or seconds (default 100ms)");
-  verb.add_option("--idle", flags.idle, "Measure the idle machine this long before and after (net energy needs it)");
-  verb.add_option("--gpus", flags.gpus, "all, none, indices (0,1) or UUIDs; default: what CUDA_VISIBLE_DEVICES shows");
-  verb.add_option("--meter", flags.meters, "An external wattmeter to read beside the sensors (docs/user/meters.md)");
+  verb.add_option("--period", flags.period,
+                  "Time between readings: 10ms, 1s, or seconds (default 100ms)");
+  verb.add_option("--idle", flags.idle,
+                  "Measure the idle machine this long before and after (net energy needs it)");
+  verb.add_option("--gpus", flags.gpus,
+                  "all, none, indices (0,1) or UUIDs; default: what CUDA_VISIBLE_DEVICES shows");
+  verb.add_option("--meter", flags.meters,
+                  "An external wattmeter to read beside the sensors (docs/user/meters.md)");
   verb.add_flag("--no-hooks", flags.no_hooks, "Do not mark epochs and steps of Python programs");
 }
 
@@ -33,7 +37,8 @@ Result<RunnerOptions> runner_options(const MeasureFlags& flags) {
   const auto period = parse_duration(flags.period);
   if (!period) return named("--period", period.error());
   if (period->value() < shortest_period_s || period->value() > longest_period_s) {
-    return Error{Errc::invalid_argument, fmt::format("--period: {} is outside 1ms … 60s", flags.period), {}};
+    return Error{
+        Errc::invalid_argument, fmt::format("--period: {} is outside 1ms … 60s", flags.period), {}};
   }
   options.period = *period;
   const auto idle = parse_duration(flags.idle);

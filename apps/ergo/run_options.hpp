@@ -1,13 +1,14 @@
 #pragma once
 // The flags that `ergo run` shares with other verbs that measure a program.
 
+#include "ergo/core/result.hpp"
+#include "ergo/experiment/runner.hpp"
+
 #include <CLI/CLI.hpp>
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "ergo/core/result.hpp"
-#include "ergo/experiment/runner.hpp"
 
 namespace ergo::cli {
 

@@ -1,14 +1,14 @@
-#include <fmt/format.h>
-
-#include <iostream>
-#include <nlohmann/json.hpp>
-
 #include "ergo/core/environment.hpp"
 #include "ergo/experiment/host.hpp"
 #include "ergo/report/format.hpp"
 #include "ergo/sensors/probe.hpp"
 #include "ergo/sensors/registry.hpp"
 #include "verbs.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
 
 namespace ergo::cli {
 namespace {
@@ -44,7 +44,9 @@ const SignalProbe* probe_of(const Probed& probed, const SignalInfo& signal) {
   return nullptr;
 }
 
-bool meters_energy(const SignalInfo& s) { return s.kind == SignalKind::energy || s.kind == SignalKind::power; }
+bool meters_energy(const SignalInfo& s) {
+  return s.kind == SignalKind::energy || s.kind == SignalKind::power;
+}
 
 std::string gain_text(const PowerTraits& traits) {
   if (traits.gain_low != 0 || traits.gain_high != 0) {
@@ -57,12 +59,14 @@ void print_signal(const SignalInfo& s, const SignalProbe* probe) {
   const PowerTraits& t = s.traits;
   std::string line = fmt::format("    {:<8} {:<22} {:<7} gain {}", s.channel, s.source,
                                  s.kind == SignalKind::energy ? "energy" : "power", gain_text(t));
-  line += t.update_period.value() > 0 ? fmt::format(", new value each {}", report::format_duration(t.update_period))
-                                      : ", fresh at each read";
+  line += t.update_period.value() > 0
+              ? fmt::format(", new value each {}", report::format_duration(t.update_period))
+              : ", fresh at each read";
   if (t.averaging_window.value() > 0) {
     line += fmt::format(", mean over {}", report::format_duration(t.averaging_window));
   }
-  if (t.sampled_fraction < 1) line += fmt::format(", looks at {:.0f} % of the time", t.sampled_fraction * 100);
+  if (t.sampled_fraction < 1)
+    line += fmt::format(", looks at {:.0f} % of the time", t.sampled_fraction * 100);
   if (!t.basis.empty()) line += fmt::format(" ({})", t.basis);
   std::cout << line << "\n";
   if (probe != nullptr && probe->update_period) {
@@ -81,7 +85,8 @@ void print_signal(const SignalInfo& s, const SignalProbe* probe) {
 void print_sensor(const Probed& probed) {
   std::cout << "  " << probed.sensor->name();
   if (probed.probe && probed.probe->call_median) {
-    std::cout << fmt::format("   (one read costs {}, at most {})", report::format_duration(*probed.probe->call_median),
+    std::cout << fmt::format("   (one read costs {}, at most {})",
+                             report::format_duration(*probed.probe->call_median),
                              report::format_duration(*probed.probe->call_max));
   }
   std::cout << "\n";
@@ -99,13 +104,15 @@ void print_sensor(const Probed& probed) {
 void print_text(const HostRecord& host, const Discovery& found, const std::vector<Probed>& probed) {
   std::cout << fmt::format("{} ({}, {})\n\nfound\n", host.name, host.cpu, host.kernel);
   if (probed.empty()) std::cout << "  nothing that meters energy\n";
-  for (const Probed& p : probed) print_sensor(p);
+  for (const Probed& p : probed)
+    print_sensor(p);
   if (!found.missing.empty()) std::cout << "\nmissing\n";
   for (const Missing& m : found.missing) {
     std::cout << fmt::format("  {} ({}): {}\n", m.what, m.backend, m.why);
     if (!m.fix.empty()) std::cout << "      to change that: " << m.fix << "\n";
   }
-  for (const std::string& warning : found.warnings) std::cout << "\nnote: " << warning << "\n";
+  for (const std::string& warning : found.warnings)
+    std::cout << "\nnote: " << warning << "\n";
 }
 
 Json signal_json(const SignalInfo& s, const SignalProbe* probe) {
@@ -136,7 +143,8 @@ Json signal_json(const SignalInfo& s, const SignalProbe* probe) {
 }
 
 void print_json(const HostRecord& host, const Discovery& found, const std::vector<Probed>& probed) {
-  Json json{{"schema", "ergo.sensors/1"}, {"host", {{"name", host.name}, {"cpu", host.cpu}, {"kernel", host.kernel}}}};
+  Json json{{"schema", "ergo.sensors/1"},
+            {"host", {{"name", host.name}, {"cpu", host.cpu}, {"kernel", host.kernel}}}};
   json["sensors"] = Json::array();
   for (const Probed& p : probed) {
     Json sensor{{"name", p.sensor->name()}, {"signals", Json::array()}};
@@ -144,12 +152,14 @@ void print_json(const HostRecord& host, const Discovery& found, const std::vecto
       sensor["call_median_s"] = p.probe->call_median->value();
       sensor["call_max_s"] = p.probe->call_max->value();
     }
-    for (const SignalInfo& s : p.sensor->signals()) sensor["signals"].push_back(signal_json(s, probe_of(p, s)));
+    for (const SignalInfo& s : p.sensor->signals())
+      sensor["signals"].push_back(signal_json(s, probe_of(p, s)));
     json["sensors"].push_back(std::move(sensor));
   }
   json["missing"] = Json::array();
   for (const Missing& m : found.missing) {
-    json["missing"].push_back({{"backend", m.backend}, {"what", m.what}, {"why", m.why}, {"fix", m.fix}});
+    json["missing"].push_back(
+        {{"backend", m.backend}, {"what", m.what}, {"why", m.why}, {"fix", m.fix}});
   }
   json["warnings"] = found.warnings;
   std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
@@ -179,10 +189,12 @@ int run_sensors(const SensorsFlags& flags) {
 void add_sensors(CommandLine& line) {
   auto flags = std::make_shared<SensorsFlags>();
   CLI::App* verb = line.app.add_subcommand(
-      "sensors", "What can be measured here, how well, what is missing and the command that unlocks it");
+      "sensors",
+      "What can be measured here, how well, what is missing and the command that unlocks it");
   verb->add_option("--gpus", flags->gpus, "all, none, indices (0,1) or UUIDs");
   verb->add_flag("--json", flags->json, "Print JSON (schema ergo.sensors/1)");
-  verb->add_flag("--quick", flags->quick, "Do not measure update periods and call costs (saves two seconds a sensor)");
+  verb->add_flag("--quick", flags->quick,
+                 "Do not measure update periods and call costs (saves two seconds a sensor)");
   verb->callback([flags, &line] { line.exit_code = run_sensors(*flags); });
 }
 

@@ -1,5 +1,8 @@
 #include "simulated_node.hpp"
 
+#include "ergo/core/files.hpp"
+#include "ergo/core/parse.hpp"
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -11,9 +14,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
-
-#include "ergo/core/files.hpp"
-#include "ergo/core/parse.hpp"
 
 namespace ergo::cli {
 namespace {
@@ -36,15 +36,19 @@ Result<Started> spawn(const std::string& models, unsigned long long seed) {
   Fd reading(ends[0]);
   const Fd writing(ends[1]);
   const std::string path = program().string();
-  std::array<std::string, 8> words{path,     "serve", "--gpus", models, "--seed", std::to_string(seed), "--parent-pid",
-                                   std::to_string(::getpid())};
+  std::array<std::string, 8> words{path,           "serve",
+                                   "--gpus",       models,
+                                   "--seed",       std::to_string(seed),
+                                   "--parent-pid", std::to_string(::getpid())};
   std::array<char*, 9> argv{};
-  for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
+  for (std::size_t i = 0; i < words.size(); ++i)
+    argv[i] = words[i].data();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
   Started started;
-  const int failure = ::posix_spawn(&started.pid, path.c_str(), &actions, nullptr, argv.data(), environ);
+  const int failure =
+      ::posix_spawn(&started.pid, path.c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) {
     Error error = system_error("cannot start the simulated node " + path, failure);
@@ -82,7 +86,8 @@ Result<SimulatedNode> SimulatedNode::start(const std::string& models, unsigned l
   for (const std::string_view line : split(text, '\n')) {
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
-    ::setenv(std::string(line.substr(0, equals)).c_str(), std::string(line.substr(equals + 1)).c_str(), 1);
+    ::setenv(std::string(line.substr(0, equals)).c_str(),
+             std::string(line.substr(equals + 1)).c_str(), 1);
     // Two nodes may show GPUs with the same UUID: the saved limits of one are none of the other's.
     if (line.substr(0, equals) == "ERGO_SIM_STATE") {
       const auto folder = std::filesystem::path(line.substr(equals + 1)).parent_path() / "limits";

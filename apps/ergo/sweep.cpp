@@ -1,17 +1,18 @@
+#include "ergo/experiment/sweep.hpp"
+
+#include "ergo/core/environment.hpp"
+#include "ergo/core/parse.hpp"
+#include "ergo/experiment/summary.hpp"
+#include "ergo/report/sweep_table.hpp"
+#include "progress.hpp"
+#include "run_options.hpp"
+#include "verbs.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iostream>
 #include <map>
-
-#include "ergo/core/environment.hpp"
-#include "ergo/core/parse.hpp"
-#include "ergo/experiment/summary.hpp"
-#include "ergo/experiment/sweep.hpp"
-#include "ergo/report/sweep_table.hpp"
-#include "progress.hpp"
-#include "run_options.hpp"
-#include "verbs.hpp"
 
 namespace ergo::cli {
 namespace {
@@ -35,10 +36,12 @@ struct SweepFlags {
 /// Tells on stderr how far the sweep is.
 class SweepProgress final : public SweepEvents {
  public:
-  SweepProgress(bool quiet, Clock& clock) : quiet_(quiet), clock_(clock), begin_(clock.now()), line_("sweep", !quiet) {}
+  SweepProgress(bool quiet, Clock& clock)
+      : quiet_(quiet), clock_(clock), begin_(clock.now()), line_("sweep", !quiet) {}
 
   void on_run(std::size_t number, std::size_t total, const GridCell& cell, int repeat) override {
-    label_ = fmt::format("[{}/{}] {} repeat {}", number, total, cell.empty() ? "command" : key_of(cell), repeat);
+    label_ = fmt::format("[{}/{}] {} repeat {}", number, total,
+                         cell.empty() ? "command" : key_of(cell), repeat);
     number_ = number;
     total_ = total;
   }
@@ -46,7 +49,8 @@ class SweepProgress final : public SweepEvents {
   void on_record(const RunRecord& record, const std::optional<Error>& launch_error) override {
     line_.clear();
     if (quiet_) return;
-    std::cerr << fmt::format("{}{}: {}", label_, record.warmup ? " (warm-up)" : "", report::run_line(record));
+    std::cerr << fmt::format("{}{}: {}", label_, record.warmup ? " (warm-up)" : "",
+                             report::run_line(record));
     if (launch_error) std::cerr << "; " << launch_error->text();
     const Seconds spent = clock_.now() - begin_;
     if (!record.warmup && number_ < total_) {
@@ -73,7 +77,8 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const std::vector<std::string
   spec.name = flags.name;
   spec.command = command;
   if (command.empty()) {
-    return Error{Errc::invalid_argument, "there is no command to run", "ergo sweep -p NAME=V1,V2 -- COMMAND {NAME}..."};
+    return Error{Errc::invalid_argument, "there is no command to run",
+                 "ergo sweep -p NAME=V1,V2 -- COMMAND {NAME}..."};
   }
   for (const std::string& text : flags.parameters) {
     auto axis = Axis::parse(text);
@@ -90,7 +95,8 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const std::vector<std::string
   if (!flags.until.empty()) {
     const auto until = parse_fraction(flags.until);
     if (!until || *until <= 0) {
-      return Error{Errc::invalid_argument, fmt::format("--until: '{}' is not a share above 0", flags.until),
+      return Error{Errc::invalid_argument,
+                   fmt::format("--until: '{}' is not a share above 0", flags.until),
                    "write 2% or 0.02"};
     }
     spec.until = *until;
@@ -99,7 +105,8 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const std::vector<std::string
 }
 
 /// The duration of a planned run, from those of the same cell that the store has already.
-std::optional<Seconds> expected_length(const std::vector<PlannedRun>& planned, const ExperimentRecord& known) {
+std::optional<Seconds> expected_length(const std::vector<PlannedRun>& planned,
+                                       const ExperimentRecord& known) {
   std::map<std::string, std::pair<Seconds, int>> by_cell;
   for (const RunRecord& run : known.runs) {
     auto& [sum, count] = by_cell[key_of(run.parameters)];
@@ -129,7 +136,8 @@ Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
     planned = std::move(*remaining);
     there = cells->size() * static_cast<std::size_t>(spec.repeats) - planned.size();
     if (*experiment) {
-      if (const auto known = store->load_experiment(**experiment)) length = expected_length(planned, *known);
+      if (const auto known = store->load_experiment(**experiment))
+        length = expected_length(planned, *known);
     }
   } else {
     planned = plan_runs(*cells, spec.repeats, spec.seed);
@@ -137,12 +145,14 @@ Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
   for (const PlannedRun& run : planned) {
     const auto words = substitute(spec.command, run.cell, {std::string(power_limit_axis)});
     if (!words) return words.error();
-    std::cout << fmt::format("{} repeat {}:", run.cell.empty() ? "command" : key_of(run.cell), run.repeat);
-    for (const std::string& word : *words) std::cout << " " << word;
+    std::cout << fmt::format("{} repeat {}:", run.cell.empty() ? "command" : key_of(run.cell),
+                             run.repeat);
+    for (const std::string& word : *words)
+      std::cout << " " << word;
     std::cout << "\n";
   }
-  std::cout << fmt::format("{} cells, {} runs to make, {} already in {}", cells->size(), planned.size(), there,
-                           flags.store);
+  std::cout << fmt::format("{} cells, {} runs to make, {} already in {}", cells->size(),
+                           planned.size(), there, flags.store);
   if (length) std::cout << fmt::format("; about {}", report::format_duration(*length));
   std::cout << "\n";
   return 0;
@@ -160,8 +170,8 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
   if (!record) return record.error();
   if (!flags.quiet) {
     std::cerr << report::sweep_table(*record);
-    std::cerr << fmt::format("\n{} runs measured, {} failed, {} were there before; all are in {}\n", result->measured,
-                             result->failed, result->resumed, flags.store);
+    std::cerr << fmt::format("\n{} runs measured, {} failed, {} were there before; all are in {}\n",
+                             result->measured, result->failed, result->resumed, flags.store);
     std::cerr << fmt::format("next: ergo export {} --format csv\n", flags.store);
   }
   if (result->stop_signal) {
@@ -180,7 +190,8 @@ int sweep(const SweepFlags& flags, const std::vector<std::string>& command) {
   if (!spec) return fail(spec.error());
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
-  const auto code = flags.dry_run ? print_plan(*spec, flags) : measure_sweep(*spec, flags, std::move(*options));
+  const auto code =
+      flags.dry_run ? print_plan(*spec, flags) : measure_sweep(*spec, flags, std::move(*options));
   return code ? *code : fail(code.error());
 }
 
@@ -188,18 +199,25 @@ int sweep(const SweepFlags& flags, const std::vector<std::string>& command) {
 
 void add_sweep(CommandLine& line) {
   auto flags = std::make_shared<SweepFlags>();
-  CLI::App* verb = line.app.add_subcommand(
-      "sweep", "Run a command over a grid of parameters: ergo sweep -p size=112..448:112 -r 5 -- ./infer {size}");
-  verb->add_option("-p,--parameter", flags->parameters, "NAME=V1,V2 or NAME=A..B:STEP; {NAME} stands for it in the command")
+  CLI::App* verb = line.app.add_subcommand("sweep",
+                                           "Run a command over a grid of parameters: ergo sweep -p "
+                                           "size=112..448:112 -r 5 -- ./infer {size}");
+  verb->add_option("-p,--parameter", flags->parameters,
+                   "NAME=V1,V2 or NAME=A..B:STEP; {NAME} stands for it in the command")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb->add_option("-r,--repeat", flags->repeat, "Runs of each cell")->check(CLI::Range(1, 1'000'000));
-  verb->add_option("-w,--warmup", flags->warmup, "Runs of each cell before that do not count")->check(CLI::Range(0, 1'000));
+  verb->add_option("-r,--repeat", flags->repeat, "Runs of each cell")
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("-w,--warmup", flags->warmup, "Runs of each cell before that do not count")
+      ->check(CLI::Range(0, 1'000));
   verb->add_option("--seed", flags->seed, "Seed of the random order");
-  verb->add_option("--store", flags->store, "SQLite file (default ergo-sweep.db); given again, the sweep goes on");
+  verb->add_option("--store", flags->store,
+                   "SQLite file (default ergo-sweep.db); given again, the sweep goes on");
   verb->add_option("--cooldown", flags->cooldown, "Rest between runs");
-  verb->add_option("--until", flags->until, "Repeat a cell until its energy's interval over repeats is this narrow (2%)");
-  verb->add_option("--max-repeats", flags->most_repeats, "With --until: at most so often")->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--until", flags->until,
+                   "Repeat a cell until its energy's interval over repeats is this narrow (2%)");
+  verb->add_option("--max-repeats", flags->most_repeats, "With --until: at most so often")
+      ->check(CLI::Range(1, 1'000'000));
   verb->add_option("--name", flags->name, "A title");
   verb->add_flag("--dry-run", flags->dry_run, "Print the plan and run nothing");
   verb->add_flag("--quiet", flags->quiet, "Print nothing but errors");

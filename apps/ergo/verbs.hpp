@@ -1,13 +1,14 @@
 #pragma once
 // The verbs of the command line. Each lives in the file of its name and registers itself here.
 
+#include "ergo/core/result.hpp"
+#include "simulated_node.hpp"
+
 #include <CLI/CLI.hpp>
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "ergo/core/result.hpp"
-#include "simulated_node.hpp"
 
 namespace ergo::cli {
 
@@ -31,7 +32,8 @@ void add_predict(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_advise(CommandLine& line);
 
-/// Exit code for ergo's own failure where the child's code is passed on (as env, nice and timeout do).
+/// Exit code for ergo's own failure where the child's code is passed on (as env, nice and timeout
+/// do).
 constexpr int own_failure = 125;
 
 /// Prints "ergo: MESSAGE" and, on a line of its own, the remedy.

@@ -1,9 +1,9 @@
+#include "ergo/ergo.h"
+#include "ergo/experiment/monitor.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
-
-#include "ergo/ergo.h"
-#include "ergo/experiment/monitor.hpp"
 
 struct ergo_monitor {
   std::unique_ptr<ergo::Monitor> monitor;
@@ -70,7 +70,8 @@ ergo::Result<std::unique_ptr<ergo::Monitor>> start(double period_s, const char* 
 
 extern "C" {
 
-ergo_monitor* ergo_monitor_start(double period_s, const char* gpus, char* error, size_t error_size) {
+ergo_monitor* ergo_monitor_start(double period_s, const char* gpus, char* error,
+                                 size_t error_size) {
   try {
     auto monitor = start(period_s, gpus);
     if (monitor) return new ergo_monitor{std::move(*monitor)};
@@ -81,7 +82,9 @@ ergo_monitor* ergo_monitor_start(double period_s, const char* gpus, char* error,
   return nullptr;
 }
 
-void ergo_monitor_stop(ergo_monitor* monitor) { delete monitor; }
+void ergo_monitor_stop(ergo_monitor* monitor) {
+  delete monitor;
+}
 
 ergo_window ergo_begin(ergo_monitor* monitor, const char* name) {
   if (monitor == nullptr || name == nullptr) return 0;
@@ -96,14 +99,15 @@ int ergo_end(ergo_monitor* monitor, ergo_window window, ergo_result* result) {
   return ergo_end_channels(monitor, window, result, nullptr, 0);
 }
 
-int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* result, ergo_channel* channels,
-                      size_t capacity) {
+int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* result,
+                      ergo_channel* channels, size_t capacity) {
   if (monitor == nullptr || result == nullptr) return ERGO_INVALID;
   try {
     const auto ended = monitor->monitor->end(window);
     if (!ended) return status_of(ended.error());
     *result = result_of(*ended);
-    for (std::size_t i = 0; channels != nullptr && i < std::min(capacity, ended->energy.size()); ++i) {
+    for (std::size_t i = 0; channels != nullptr && i < std::min(capacity, ended->energy.size());
+         ++i) {
       channels[i] = channel_of(ended->energy[i]);
     }
     return ERGO_OK;
@@ -118,6 +122,8 @@ int ergo_cancel(ergo_monitor* monitor, ergo_window window) {
   return cancelled ? ERGO_OK : status_of(cancelled.error());
 }
 
-const char* ergo_version(void) { return ERGO_VERSION; }
+const char* ergo_version(void) {
+  return ERGO_VERSION;
+}
 
 }  // extern "C"

@@ -1,21 +1,25 @@
 #include "ergo/experiment/monitor.hpp"
 
+#include "ergo/sampling/sampler.hpp"
+
 #include <unistd.h>
 
 #include <map>
 #include <mutex>
 #include <set>
 
-#include "ergo/sampling/sampler.hpp"
-
 namespace ergo {
 
 struct Monitor::State {
   State(const Environment& environment, const MonitorOptions& options, Clock& the_clock)
-      : clock(the_clock), found(discover({environment, options.gpus, nullptr})), start(clock.now()) {
+      : clock(the_clock),
+        found(discover({environment, options.gpus, nullptr})),
+        start(clock.now()) {
     std::vector<Sensor*> sensors;
-    for (const auto& sensor : found.sensors) sensors.push_back(sensor.get());
-    sampler = std::make_unique<Sampler>(std::move(sensors), timeline, clock, SamplerOptions{options.period});
+    for (const auto& sensor : found.sensors)
+      sensors.push_back(sensor.get());
+    sampler = std::make_unique<Sampler>(std::move(sensors), timeline, clock,
+                                        SamplerOptions{options.period});
     sampler->start();
   }
 
@@ -60,7 +64,8 @@ Monitor::Monitor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Monitor::~Monitor() {
   if (::getpid() == state_->owner) return;
-  // The sampler's thread does not exist in a forked child: joining it would wait for ever, so all of it is left.
+  // The sampler's thread does not exist in a forked child: joining it would wait for ever, so all
+  // of it is left.
   std::ignore = state_.release();
 }
 
@@ -69,12 +74,13 @@ Result<std::unique_ptr<Monitor>> Monitor::start(const MonitorOptions& options) {
   return start(Environment::from_process(), options, clock);
 }
 
-Result<std::unique_ptr<Monitor>> Monitor::start(const Environment& environment, const MonitorOptions& options,
-                                                Clock& clock) {
+Result<std::unique_ptr<Monitor>> Monitor::start(const Environment& environment,
+                                                const MonitorOptions& options, Clock& clock) {
   if (options.period.value() < 1e-3) {
     return Error{Errc::invalid_argument, "the period is shorter than 1 ms", "choose 1 ms or more"};
   }
-  return std::unique_ptr<Monitor>(new Monitor(std::make_unique<State>(environment, options, clock)));
+  return std::unique_ptr<Monitor>(
+      new Monitor(std::make_unique<State>(environment, options, clock)));
 }
 
 Monitor::WindowId Monitor::begin(std::string name) {
@@ -117,7 +123,9 @@ std::size_t Monitor::open_windows() const {
   return state_->open.size();
 }
 
-const Discovery& Monitor::discovery() const { return state_->found; }
+const Discovery& Monitor::discovery() const {
+  return state_->found;
+}
 
 std::vector<std::string> Monitor::warnings() const {
   std::set<std::string> all;
@@ -125,11 +133,15 @@ std::vector<std::string> Monitor::warnings() const {
     const std::lock_guard lock(state_->mutex);
     all = state_->warnings;
   }
-  for (const std::string& notice : state_->sampler->notices()) all.insert(notice);
-  for (const std::string& warning : state_->found.warnings) all.insert(warning);
+  for (const std::string& notice : state_->sampler->notices())
+    all.insert(notice);
+  for (const std::string& warning : state_->found.warnings)
+    all.insert(warning);
   return {all.begin(), all.end()};
 }
 
-Seconds Monitor::own_cpu() const { return state_->sampler->stats().cpu; }
+Seconds Monitor::own_cpu() const {
+  return state_->sampler->stats().cpu;
+}
 
 }  // namespace ergo

@@ -1,9 +1,9 @@
 #include "experiment/record.hpp"
 
-#include <algorithm>
-
 #include "ergo/experiment/runner.hpp"
 #include "ergo/experiment/summary.hpp"
+
+#include <algorithm>
 
 namespace ergo {
 namespace {
@@ -37,17 +37,19 @@ void fill_throttled(RunRecord& record, const Timeline& timeline, Window run) {
     if (info.kind != SignalKind::flags || !info.name.ends_with(suffix)) continue;
     std::uint64_t seen = 0;
     timeline.visit(id, run.begin, run.end, [&](const Sample& sample) {
-      if (sample.time >= run.begin && sample.time <= run.end) seen |= static_cast<std::uint64_t>(sample.value);
+      if (sample.time >= run.begin && sample.time <= run.end)
+        seen |= static_cast<std::uint64_t>(sample.value);
     });
     auto names = throttle_reasons(seen);
-    if (!names.empty()) record.throttled[info.name.substr(0, info.name.size() - suffix.size())] = std::move(names);
+    if (!names.empty())
+      record.throttled[info.name.substr(0, info.name.size() - suffix.size())] = std::move(names);
   }
 }
 
 }  // namespace
 
-void fill_record(RunRecord& record, const Timeline& timeline, Window run, const std::vector<MarkedWindow>& windows,
-                 const MeasureOptions& options) {
+void fill_record(RunRecord& record, const Timeline& timeline, Window run,
+                 const std::vector<MarkedWindow>& windows, const MeasureOptions& options) {
   WindowEnergy energy = measure(timeline, run, options);
   record.energy = std::move(energy.channels);
   record.total = energy.total;

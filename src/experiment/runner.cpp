@@ -1,14 +1,5 @@
 #include "ergo/experiment/runner.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <map>
-#include <mutex>
-
 #include "ergo/core/files.hpp"
 #include "ergo/experiment/host.hpp"
 #include "ergo/experiment/latency.hpp"
@@ -18,12 +9,21 @@
 #include "sensors/meter/meter.hpp"
 #include "sensors/process/process.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <map>
+#include <mutex>
+
 namespace ergo {
 namespace {
 
 constexpr Seconds progress_period{0.5};
-/// Readings go on after the end of the command, so that slow counters show their next value: at most this share of the
-/// run's duration.
+/// Readings go on after the end of the command, so that slow counters show their next value: at
+/// most this share of the run's duration.
 constexpr double linger_share = 0.05;
 constexpr Seconds longest_linger{1.5};
 
@@ -54,8 +54,8 @@ Seconds slowest_update(const Timeline& timeline) {
   return slowest;
 }
 
-/// Pairs marks up as they arrive, so that a window is known (and stored) as soon as it has ended. The record's windows
-/// are built at the end, from all marks together.
+/// Pairs marks up as they arrive, so that a window is known (and stored) as soon as it has ended.
+/// The record's windows are built at the end, from all marks together.
 class OpenWindows {
  public:
   explicit OpenWindows(RunEvents& events) : events_(events) {}
@@ -98,7 +98,8 @@ struct Runner::State {
 
   std::vector<Sensor*> sensors() const {
     std::vector<Sensor*> list;
-    for (const auto& sensor : found.sensors) list.push_back(sensor.get());
+    for (const auto& sensor : found.sensors)
+      list.push_back(sensor.get());
     return list;
   }
   void open_meters();
@@ -113,7 +114,8 @@ void Runner::State::open_meters() {
     if (meter) {
       found.sensors.push_back(std::move(*meter));
     } else {
-      found.missing.push_back({"meter", "the meter '" + spec + "'", meter.error().message, meter.error().remedy});
+      found.missing.push_back(
+          {"meter", "the meter '" + spec + "'", meter.error().message, meter.error().remedy});
     }
   }
 }
@@ -125,8 +127,8 @@ Sampler::Observer Runner::State::observer(RunEvents& events) const {
 }
 
 /// Reads the machine with nothing running. Nothing when no baseline is wanted or a signal ended it.
-std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& events, SignalForwarder& signals,
-                                              std::string_view phase) {
+std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& events,
+                                              SignalForwarder& signals, std::string_view phase) {
   if (options.idle.value() <= 0 || signals.stop_signal()) return std::nullopt;
   events.on_phase(phase, options.idle);
   Sampler sampler(sensors(), timeline, clock, {options.period}, observer(events));
@@ -142,8 +144,8 @@ std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& eve
 /// One run, from the baseline before to the record.
 class MeasuredRun {
  public:
-  MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events, SignalForwarder signals,
-              TemporaryFolder folder, MarkServer marks)
+  MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events,
+              SignalForwarder signals, TemporaryFolder folder, MarkServer marks)
       : state_(state),
         request_(request),
         events_(events),
@@ -193,11 +195,13 @@ ChildSpec MeasuredRun::child_spec() {
   return spec;
 }
 
-/// The child exists but has not started the command: counters see all of it, and the first reading precedes it.
+/// The child exists but has not started the command: counters see all of it, and the first reading
+/// precedes it.
 Result<void> MeasuredRun::start_sampling(int pid) {
   process::TreeOptions tree_options;
   tree_options.reaper = static_cast<int>(::getpid());
-  if (cgroup_ && cgroup_->path().holds(state_.environment.procfs, pid)) tree_options.cgroup = cgroup_->path();
+  if (cgroup_ && cgroup_->path().holds(state_.environment.procfs, pid))
+    tree_options.cgroup = cgroup_->path();
   auto tree = std::make_shared<process::ProcessTree>(pid, state_.environment, tree_options);
   process::Options options;
   options.cgroup = tree_options.cgroup;
@@ -209,10 +213,12 @@ Result<void> MeasuredRun::start_sampling(int pid) {
     process_sensor_ = std::move(*sensor);
     sensors.push_back(process_sensor_.get());
   } else {
-    record_.warnings.push_back("CPU time and memory of the program are not measured: " + sensor.error().text());
+    record_.warnings.push_back("CPU time and memory of the program are not measured: " +
+                               sensor.error().text());
   }
-  sampler_ = std::make_unique<Sampler>(std::move(sensors), *timeline_, state_.clock,
-                                       SamplerOptions{state_.options.period}, state_.observer(events_));
+  sampler_ =
+      std::make_unique<Sampler>(std::move(sensors), *timeline_, state_.clock,
+                                SamplerOptions{state_.options.period}, state_.observer(events_));
   sampler_->start();
   return {};
 }
@@ -221,7 +227,8 @@ std::optional<ChildEnd> MeasuredRun::wait_for_end(Child& child) {
   for (;;) {
     auto end = child.wait_until(state_.clock.now() + progress_period, &signals_);
     if (!end) {
-      record_.warnings.push_back("the end of the command could not be observed: " + end.error().text());
+      record_.warnings.push_back("the end of the command could not be observed: " +
+                                 end.error().text());
       return std::nullopt;
     }
     if (*end) return **end;
@@ -240,15 +247,17 @@ void MeasuredRun::finish(Child& child, const ChildEnd& end) {
   record_.signal = end.signal;
   record_.duration = end.time - child.started();
   for (const Survivor& survivor : child.survivors()) {
-    record_.warnings.push_back(fmt::format("process {} ({}) still runs; its later energy is not in these numbers",
-                                           survivor.pid, survivor.command));
+    record_.warnings.push_back(
+        fmt::format("process {} ({}) still runs; its later energy is not in these numbers",
+                    survivor.pid, survivor.command));
   }
   linger();
   sampler_->stop();
   record_.self_cpu = process_cpu_time() - cpu_before_;
   state_.scope->set(nullptr);
   child.reap();
-  if (const auto window = state_.baseline(*timeline_, events_, signals_, "idle after")) idle_.push_back(*window);
+  if (const auto window = state_.baseline(*timeline_, events_, signals_, "idle after"))
+    idle_.push_back(*window);
 
   marks_.stop();
   const Window run{child.started(), end.time};
@@ -260,10 +269,13 @@ void MeasuredRun::finish(Child& child, const ChildEnd& end) {
 }
 
 void MeasuredRun::collect_warnings() {
-  for (const Missing& missing : state_.found.missing) record_.warnings.push_back(describe(missing));
-  for (const std::string& warning : state_.found.warnings) record_.warnings.push_back(warning);
+  for (const Missing& missing : state_.found.missing)
+    record_.warnings.push_back(describe(missing));
+  for (const std::string& warning : state_.found.warnings)
+    record_.warnings.push_back(warning);
   if (sampler_) {
-    for (const std::string& notice : sampler_->notices()) record_.warnings.push_back(notice);
+    for (const std::string& notice : sampler_->notices())
+      record_.warnings.push_back(notice);
   }
   if (const auto error = timeline_->spill_error()) {
     record_.warnings.push_back("old readings were lost: " + error->text());
@@ -275,7 +287,8 @@ RunOutcome MeasuredRun::execute() {
   RunOutcome outcome;
   record_.index = request_.index;
   record_.warmup = request_.warmup;
-  if (const auto window = state_.baseline(*timeline_, events_, signals_, "idle before")) idle_.push_back(*window);
+  if (const auto window = state_.baseline(*timeline_, events_, signals_, "idle before"))
+    idle_.push_back(*window);
   if (!signals_.stop_signal()) {
     events_.on_phase("run", std::nullopt);
     cpu_before_ = process_cpu_time();
@@ -309,16 +322,24 @@ RunOutcome MeasuredRun::execute() {
 }
 
 Runner::Runner(Environment environment, RunnerOptions options, Clock& clock)
-    : state_(std::make_unique<State>(State{std::move(environment), std::move(options), clock, std::make_shared<CurrentScope>(), {}})) {
+    : state_(std::make_unique<State>(State{std::move(environment),
+                                           std::move(options),
+                                           clock,
+                                           std::make_shared<CurrentScope>(),
+                                           {}})) {
   state_->found = discover({state_->environment, state_->options.gpus, state_->scope});
   state_->open_meters();
 }
 
 Runner::~Runner() = default;
 
-const Discovery& Runner::discovery() const { return state_->found; }
+const Discovery& Runner::discovery() const {
+  return state_->found;
+}
 
-HostRecord Runner::host() const { return describe_host(state_->environment, state_->found.gpus); }
+HostRecord Runner::host() const {
+  return describe_host(state_->environment, state_->found.gpus);
+}
 
 Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   auto signals = SignalForwarder::install();
@@ -331,11 +352,15 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   }
   OpenWindows open_windows(events);
   MarkServerOptions mark_options;
-  mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) { open_windows.take(mark, pid); };
+  mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) {
+    open_windows.take(mark, pid);
+  };
   if (state_->options.run_as) mark_options.owner = state_->options.run_as->uid;
   auto marks = MarkServer::start(mark_options);
   if (!marks) return marks.error();
-  return MeasuredRun(*state_, request, events, std::move(*signals), std::move(*folder), std::move(*marks)).execute();
+  return MeasuredRun(*state_, request, events, std::move(*signals), std::move(*folder),
+                     std::move(*marks))
+      .execute();
 }
 
 }  // namespace ergo

@@ -1,22 +1,24 @@
 #include "ergo/experiment/sweep.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "ergo/experiment/recording.hpp"
 #include "ergo/experiment/summary.hpp"
 #include "ergo/stats/summary.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
 
 namespace ergo {
 namespace {
 
 const std::vector<std::string> silent_axes{std::string(power_limit_axis)};
 
-std::string key_of_run(const GridCell& cell, int repeat) { return fmt::format("{} #{}", key_of(cell), repeat); }
+std::string key_of_run(const GridCell& cell, int repeat) {
+  return fmt::format("{} #{}", key_of(cell), repeat);
+}
 
 /// Energy of a run that repeats are compared by.
 std::optional<double> energy_of(const RunRecord& run) {
@@ -33,7 +35,8 @@ std::optional<double> energy_of(const RunRecord& run) {
 std::string plan_text(const SweepSpec& spec) {
   nlohmann::ordered_json plan{{"name", spec.name}, {"command", spec.command}, {"seed", spec.seed}};
   plan["axes"] = nlohmann::ordered_json::array();
-  for (const Axis& axis : spec.axes) plan["axes"].push_back({{"name", axis.name}, {"values", axis.values}});
+  for (const Axis& axis : spec.axes)
+    plan["axes"].push_back({{"name", axis.name}, {"values", axis.values}});
   return plan.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -60,14 +63,17 @@ Result<std::vector<PlannedRun>> remaining_runs(const SweepSpec& spec, const Stor
   for (const Cell& cell : *finished) {
     if (!cell.warmup) there.insert(key_of_run(cell.parameters, cell.repeat));
   }
-  std::erase_if(runs, [&](const PlannedRun& run) { return there.contains(key_of_run(run.cell, run.repeat)); });
+  std::erase_if(runs, [&](const PlannedRun& run) {
+    return there.contains(key_of_run(run.cell, run.repeat));
+  });
   return runs;
 }
 
 /// One pass over the plan, and over what --until adds to it.
 class SweepInProgress {
  public:
-  SweepInProgress(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock, SweepEvents& events)
+  SweepInProgress(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock,
+                  SweepEvents& events)
       : spec_(spec), runner_(runner), store_(store), clock_(clock), events_(events) {}
 
   Result<SweepResult> run();
@@ -76,8 +82,8 @@ class SweepInProgress {
   Result<void> open_experiment();
   Result<void> execute(const std::vector<PlannedRun>& runs);
   Result<void> execute_one(const PlannedRun& run, bool warmup);
-  Result<void> measure_into(RunWriter& writer, Instant begin, const PlannedRun& run, RunRecord& record,
-                            std::optional<Error>& launch_error);
+  Result<void> measure_into(RunWriter& writer, Instant begin, const PlannedRun& run,
+                            RunRecord& record, std::optional<Error>& launch_error);
   std::vector<PlannedRun> more_for_wide_cells();
   void cool_down();
 
@@ -123,8 +129,8 @@ Result<void> SweepInProgress::open_experiment() {
   return {};
 }
 
-Result<void> SweepInProgress::measure_into(RunWriter& writer, Instant begin, const PlannedRun& run, RunRecord& record,
-                                           std::optional<Error>& launch_error) {
+Result<void> SweepInProgress::measure_into(RunWriter& writer, Instant begin, const PlannedRun& run,
+                                           RunRecord& record, std::optional<Error>& launch_error) {
   const auto command = substitute(spec_.command, run.cell, silent_axes);
   if (!command) return command.error();
   auto guard = events_.prepare(run.cell);
@@ -163,8 +169,10 @@ Result<void> SweepInProgress::execute_one(const PlannedRun& run, bool warmup) {
   record.begin = plan.begin;
   record.started_unix_ns = plan.started_unix_ns;
   std::optional<Error> launch_error;
-  if (auto measured = measure_into(**writer, plan.begin, run, record, launch_error); !measured) return measured;
-  // Cut short by a signal: the run stays unfinished in the store, and is made again by the next call.
+  if (auto measured = measure_into(**writer, plan.begin, run, record, launch_error); !measured)
+    return measured;
+  // Cut short by a signal: the run stays unfinished in the store, and is made again by the next
+  // call.
   if (result_.stop_signal) return {};
   record.parameters = run.cell;
   record.repeat = run.repeat;
@@ -216,7 +224,8 @@ std::vector<PlannedRun> SweepInProgress::more_for_wide_cells() {
     // A cell that always fails has no energies and would be repeated for ever.
     if (energies.empty() || repeats >= spec_.most_repeats) continue;
     const Estimate e = stats::median_interval(energies);
-    const bool narrow = energies.size() >= 3 && (e.high - e.low) / 2 <= *spec_.until * std::abs(e.value);
+    const bool narrow =
+        energies.size() >= 3 && (e.high - e.low) / 2 <= *spec_.until * std::abs(e.value);
     if (!narrow) more.push_back({cell, repeats});
   }
   return more;
@@ -225,7 +234,8 @@ std::vector<PlannedRun> SweepInProgress::more_for_wide_cells() {
 Result<SweepResult> SweepInProgress::run() {
   const auto cells = grid_of(spec_.axes);
   if (!cells) return cells.error();
-  if (auto words = substitute(spec_.command, cells->front(), silent_axes); !words) return words.error();
+  if (auto words = substitute(spec_.command, cells->front(), silent_axes); !words)
+    return words.error();
   if (auto opened = open_experiment(); !opened) return opened.error();
   auto runs = remaining_runs(spec_, store_, result_.experiment);
   if (!runs) return runs.error();
@@ -235,11 +245,13 @@ Result<SweepResult> SweepInProgress::run() {
     if (result_.stop_signal) return result_;
     *runs = more_for_wide_cells();
   }
-  if (auto finished = store_.finish_experiment(result_.experiment, SummaryRecord{}); !finished) return finished.error();
+  if (auto finished = store_.finish_experiment(result_.experiment, SummaryRecord{}); !finished)
+    return finished.error();
   return result_;
 }
 
-Result<SweepResult> run_sweep(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock, SweepEvents& events) {
+Result<SweepResult> run_sweep(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock,
+                              SweepEvents& events) {
   return SweepInProgress(spec, runner, store, clock, events).run();
 }
 

@@ -1,8 +1,8 @@
+#include "ergo/experiment/runner.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>
-
-#include "ergo/experiment/runner.hpp"
 
 namespace ergo {
 namespace {
@@ -13,8 +13,12 @@ struct Reason {
 };
 
 constexpr std::array reasons{
-    Reason{0x04, "sw_power_cap"},          Reason{0x08, "hw_slowdown"},         Reason{0x10, "sync_boost"},
-    Reason{0x20, "sw_thermal_slowdown"},   Reason{0x40, "hw_thermal_slowdown"}, Reason{0x80, "hw_power_brake_slowdown"},
+    Reason{0x04, "sw_power_cap"},
+    Reason{0x08, "hw_slowdown"},
+    Reason{0x10, "sync_boost"},
+    Reason{0x20, "sw_thermal_slowdown"},
+    Reason{0x40, "hw_thermal_slowdown"},
+    Reason{0x80, "hw_power_brake_slowdown"},
     Reason{0x100, "display_clock_setting"},
 };
 

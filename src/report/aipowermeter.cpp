@@ -118,13 +118,11 @@ class Writer {
   [[nodiscard]] std::string lines() const {
     std::string text;
     // A rest of less than half a period belongs to the record before it: no joule is left out.
-    const auto records =
-        std::max(1LL, std::llround(run_.duration.value() / period_.value()));
+    const auto records = std::max(1LL, std::llround(run_.duration.value() / period_.value()));
     for (long long i = 0; i < records; ++i) {
       const Instant from = run_.begin + period_ * static_cast<double>(i);
-      const Instant to = i + 1 == records
-                             ? run_.begin + run_.duration
-                             : run_.begin + period_ * static_cast<double>(i + 1);
+      const Instant to = i + 1 == records ? run_.begin + run_.duration
+                                          : run_.begin + period_ * static_cast<double>(i + 1);
       text += record({from, to}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     }
     return text + "\"END OF RECORDING SEGMENT\"\n";

@@ -1,14 +1,14 @@
 #include "ergo/report/sweep_table.hpp"
 
+#include "ergo/stats/summary.hpp"
+#include "report/text_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
-
-#include "ergo/stats/summary.hpp"
-#include "report/text_table.hpp"
 
 namespace ergo::report {
 namespace {
@@ -38,7 +38,9 @@ Item item_of(const RunRecord& run) {
   return item;
 }
 
-bool good(const RunRecord& run) { return !run.warmup && run.exit_code == 0 && !run.invalid; }
+bool good(const RunRecord& run) {
+  return !run.warmup && run.exit_code == 0 && !run.invalid;
+}
 
 struct CellSums {
   std::vector<double> times;
@@ -50,7 +52,8 @@ struct CellSums {
 
 std::string parameters_of(const RunRecord& run) {
   std::string text;
-  for (const auto& [name, value] : run.parameters) text += (text.empty() ? "" : " ") + name + "=" + value;
+  for (const auto& [name, value] : run.parameters)
+    text += (text.empty() ? "" : " ") + name + "=" + value;
   return text.empty() ? "command" : text;
 }
 
@@ -70,7 +73,8 @@ void add_cell(TextTable& table, const std::string& name, const CellSums& cell) {
     const Joules high(e.value + std::hypot(e.high - e.value, own));
     row.push_back(format_energy(Joules(e.value)));
     row.push_back(cell.provenance == "estimated" ? "" : format_range(low, high));
-    row.push_back(std::string(cell.provenance) + (cell.failed > 0 ? fmt::format(", {} failed", cell.failed) : ""));
+    row.push_back(std::string(cell.provenance) +
+                  (cell.failed > 0 ? fmt::format(", {} failed", cell.failed) : ""));
   } else {
     row.insert(row.end(), {"", "", "not measured"});
   }
@@ -85,7 +89,8 @@ std::string run_line(const RunRecord& record) {
   const Item item = item_of(record);
   std::string line = format_duration(item.time);
   if (item.energy) line += fmt::format(", {}", format_energy(*item.energy));
-  if (item.energy && item.high > item.low) line += fmt::format(" ({})", format_range(item.low, item.high));
+  if (item.energy && item.high > item.low)
+    line += fmt::format(" ({})", format_range(item.low, item.high));
   if (record.items) line += fmt::format(" per item of '{}'", record.items->window);
   if (item.energy && item.provenance != "measured") line += fmt::format(", {}", item.provenance);
   return line;
@@ -121,7 +126,8 @@ std::string sweep_table(const ExperimentRecord& record) {
   std::sort(order.begin(), order.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;  // "size=8" before "size=112"
   });
-  for (const std::string& name : order) add_cell(table, name, cells[name]);
+  for (const std::string& name : order)
+    add_cell(table, name, cells[name]);
   return "\n" + table.text(2, [](const std::string& head) { return head; });
 }
 

@@ -1,19 +1,18 @@
 #include "ergo/sensors/registry.hpp"
 
-#include <array>
-
 #include "ergo/core/parse.hpp"
 #include "sensors/estimate/estimate.hpp"
 #include "sensors/hwmon/hwmon.hpp"
 #include "sensors/nvml/nvml.hpp"
 #include "sensors/rapl/rapl.hpp"
 
+#include <array>
+
 namespace ergo {
 
 std::span<const Backend> backends() {
   static constexpr std::array list{
-      Backend{"nvml", nvml::discover},
-      Backend{"rapl", rapl::discover},
+      Backend{"nvml", nvml::discover}, Backend{"rapl", rapl::discover},
       Backend{"hwmon", hwmon::discover},
       Backend{"estimate", estimate::discover},  // last: fills only what nobody meters
   };
@@ -22,7 +21,8 @@ std::span<const Backend> backends() {
 
 Discovery discover(const DiscoveryContext& context) {
   Discovery found;
-  for (const Backend& backend : backends()) backend.discover(context, found);
+  for (const Backend& backend : backends())
+    backend.discover(context, found);
   return found;
 }
 

@@ -133,8 +133,8 @@ Result<std::vector<LimitChange>> plan_power_limit(const Environment& environment
 Result<std::vector<LimitChange>> keep_power_limit(const Environment& environment,
                                                   std::span<const std::string> uuids, Watts limit);
 
-/// The chosen GPUs' limits and everything that is saved. Only reads. Errors: the state folder cannot
-/// be read.
+/// The chosen GPUs' limits and everything that is saved. Only reads. Errors: the state folder
+/// cannot be read.
 Result<Overview> list(const Environment& environment, const GpuSelection& gpus);
 
 /// One saved limit and what restore_all() did, or would do, about it.

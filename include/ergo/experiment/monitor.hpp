@@ -10,24 +10,26 @@
 //     train_one_epoch();
 //     const auto result = (*monitor)->end(epoch, 60'000);       // 60,000 samples were trained
 //     if (result && result->total.measured) {
-//       std::printf("%.1f J (%.1f … %.1f)\n", result->total.measured->value(), result->total.low.value(),
+//       std::printf("%.1f J (%.1f … %.1f)\n", result->total.measured->value(),
+//       result->total.low.value(),
 //                   result->total.high.value());
 //     }
 //   }
 //
-// Work that a GPU does asynchronously must be waited for (cudaDeviceSynchronize) before a window begins and ends.
-
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
+// Work that a GPU does asynchronously must be waited for (cudaDeviceSynchronize) before a window
+// begins and ends.
 
 #include "ergo/core/clock.hpp"
 #include "ergo/core/environment.hpp"
 #include "ergo/core/result.hpp"
 #include "ergo/sensors/registry.hpp"
 #include "ergo/store/records.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace ergo {
 
@@ -36,8 +38,9 @@ struct MonitorOptions {
   GpuSelection gpus;
 };
 
-/// Reads this machine's sensors on a thread of its own. Thread-safe: windows may be begun, ended and cancelled from any
-/// thread; they may nest and overlap, also under one name. In a child made by fork() every call fails: start a new one.
+/// Reads this machine's sensors on a thread of its own. Thread-safe: windows may be begun, ended
+/// and cancelled from any thread; they may nest and overlap, also under one name. In a child made
+/// by fork() every call fails: start a new one.
 class Monitor {
  public:
   using WindowId = std::uint64_t;
@@ -45,16 +48,17 @@ class Monitor {
   /// Sensors that are missing are facts in discovery(), not errors.
   static Result<std::unique_ptr<Monitor>> start(const MonitorOptions& options = {});
   /// With an environment and a clock of the caller's; `clock` must outlive the monitor.
-  static Result<std::unique_ptr<Monitor>> start(const Environment& environment, const MonitorOptions& options,
-                                                Clock& clock);
+  static Result<std::unique_ptr<Monitor>> start(const Environment& environment,
+                                                const MonitorOptions& options, Clock& clock);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
   /// Takes a reading and opens a window.
   WindowId begin(std::string name);
-  /// Takes a reading and closes the window. `start` in the result counts from the monitor's start, `index` numbers the
-  /// ended windows of one name. Errors: not_found (no such window is open), not_supported (after fork).
+  /// Takes a reading and closes the window. `start` in the result counts from the monitor's start,
+  /// `index` numbers the ended windows of one name. Errors: not_found (no such window is open),
+  /// not_supported (after fork).
   Result<WindowRecord> end(WindowId window, std::optional<std::int64_t> count = std::nullopt);
   /// Forgets an open window. Errors as for end().
   Result<void> cancel(WindowId window);

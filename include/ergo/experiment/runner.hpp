@@ -1,12 +1,6 @@
 #pragma once
 // Runs a command once and measures it: sensors, sampler, marks, child, windows -> one RunRecord.
 
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "ergo/core/clock.hpp"
 #include "ergo/core/environment.hpp"
 #include "ergo/core/result.hpp"
@@ -15,6 +9,12 @@
 #include "ergo/sampling/timeline.hpp"
 #include "ergo/sensors/registry.hpp"
 #include "ergo/store/records.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace ergo {
 
@@ -43,13 +43,15 @@ class RunEvents {
   virtual void on_phase(std::string_view /*phase*/, std::optional<Seconds> /*length*/) {}
   /// A few times a second while the command runs.
   virtual void on_progress(const Timeline& /*timeline*/, Instant /*begin*/) {}
-  /// A marked window has ended. On the marks' thread; its number counts ends, not starts. Must not block.
+  /// A marked window has ended. On the marks' thread; its number counts ends, not starts. Must not
+  /// block.
   virtual void on_window(const MarkedWindow& /*window*/) {}
   /// On the sampler's thread, once per sample. Must not block.
   virtual void on_sample(const Timeline& /*timeline*/, SignalId /*id*/, const Sample& /*sample*/) {}
 };
 
-/// A measured run and the readings it rests on. Instants in the timeline are those of CLOCK_MONOTONIC.
+/// A measured run and the readings it rests on. Instants in the timeline are those of
+/// CLOCK_MONOTONIC.
 struct RunOutcome {
   RunRecord record;
   std::shared_ptr<const Timeline> timeline;
@@ -60,7 +62,8 @@ struct RunOutcome {
   std::optional<int> stop_signal;
 };
 
-/// Holds the machine's sensors over any number of runs. One thread; one Runner at a time in a process (signals).
+/// Holds the machine's sensors over any number of runs. One thread; one Runner at a time in a
+/// process (signals).
 class Runner {
  public:
   /// Discovers the sensors. A sensor that is missing is a fact in discovery(), not an error.
@@ -72,8 +75,8 @@ class Runner {
   [[nodiscard]] const Discovery& discovery() const;
   [[nodiscard]] HostRecord host() const;
 
-  /// Errors: only what prevents any measurement (no temporary folder, no socket). A command that fails, cannot be
-  /// started or is killed is an outcome.
+  /// Errors: only what prevents any measurement (no temporary folder, no socket). A command that
+  /// fails, cannot be started or is killed is an outcome.
   Result<RunOutcome> run(const RunRequest& request, RunEvents& events);
 
  private:
@@ -82,8 +85,9 @@ class Runner {
   std::unique_ptr<State> state_;
 };
 
-/// Names of the slow-downs in a mask of NVML clock event reasons ("sw_power_cap", "hw_thermal_slowdown", …); being idle
-/// and application clocks are none. Bits: NVML API reference, nvmlClocksEventReasons.
+/// Names of the slow-downs in a mask of NVML clock event reasons ("sw_power_cap",
+/// "hw_thermal_slowdown", …); being idle and application clocks are none. Bits: NVML API reference,
+/// nvmlClocksEventReasons.
 std::vector<std::string> throttle_reasons(std::uint64_t mask);
 
 }  // namespace ergo

@@ -1,17 +1,17 @@
 #pragma once
 // Runs every cell of a grid several times, in random order, into a store; goes on where it stopped.
 
+#include "ergo/core/result.hpp"
+#include "ergo/experiment/plan.hpp"
+#include "ergo/experiment/runner.hpp"
+#include "ergo/store/store.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "ergo/core/result.hpp"
-#include "ergo/experiment/plan.hpp"
-#include "ergo/experiment/runner.hpp"
-#include "ergo/store/store.hpp"
 
 namespace ergo {
 
@@ -26,7 +26,8 @@ struct SweepSpec {
   int warmup = 0;  ///< runs of each cell before its first that do not count
   std::uint64_t seed = 1;
   Seconds cooldown{0.0};  ///< between runs
-  /// Repeat a cell until the half-width of its median energy's interval over repeats is below this share of it.
+  /// Repeat a cell until the half-width of its median energy's interval over repeats is below this
+  /// share of it.
   std::optional<double> until;
   int most_repeats = 30;  ///< with `until`
 };
@@ -35,7 +36,8 @@ struct SweepSpec {
 class CellGuard {
  public:
   virtual ~CellGuard() = default;
-  /// After the run: puts what it knows into the record (the limit enforced, why the run is invalid).
+  /// After the run: puts what it knows into the record (the limit enforced, why the run is
+  /// invalid).
   virtual void inspect(RunRecord& record) = 0;
 };
 
@@ -44,12 +46,16 @@ class SweepEvents {
  public:
   virtual ~SweepEvents() = default;
   /// `number` of `total` runs, counted from 1; total grows with `until`.
-  virtual void on_run(std::size_t /*number*/, std::size_t /*total*/, const GridCell& /*cell*/, int /*repeat*/) {}
-  virtual void on_record(const RunRecord& /*record*/, const std::optional<Error>& /*launch_error*/) {}
+  virtual void on_run(std::size_t /*number*/, std::size_t /*total*/, const GridCell& /*cell*/,
+                      int /*repeat*/) {}
+  virtual void on_record(const RunRecord& /*record*/,
+                         const std::optional<Error>& /*launch_error*/) {}
   /// Receives the events of each run.
   virtual RunEvents& run_events() = 0;
   /// Makes a cell's conditions true. An error is recorded as this run's failure. May return null.
-  virtual Result<std::unique_ptr<CellGuard>> prepare(const GridCell& /*cell*/) { return std::unique_ptr<CellGuard>(); }
+  virtual Result<std::unique_ptr<CellGuard>> prepare(const GridCell& /*cell*/) {
+    return std::unique_ptr<CellGuard>();
+  }
 };
 
 struct SweepResult {
@@ -60,8 +66,8 @@ struct SweepResult {
   std::optional<int> stop_signal;
 };
 
-/// Text by which a sweep knows itself again in a store: command, axes, seed and name, not the number of repeats, so that
-/// more repeats can be added later.
+/// Text by which a sweep knows itself again in a store: command, axes, seed and name, not the
+/// number of repeats, so that more repeats can be added later.
 std::string plan_text(const SweepSpec& spec);
 
 /// The newest experiment in the store with this plan, finished or not.
@@ -71,8 +77,9 @@ Result<std::optional<std::int64_t>> find_sweep(const SweepSpec& spec, const Stor
 Result<std::vector<PlannedRun>> remaining_runs(const SweepSpec& spec, const Store& store,
                                                std::optional<std::int64_t> experiment);
 
-/// Runs them. A failing command is recorded and the sweep goes on. Errors: a parameter that the command never uses, a
-/// store that cannot be written.
-Result<SweepResult> run_sweep(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock, SweepEvents& events);
+/// Runs them. A failing command is recorded and the sweep goes on. Errors: a parameter that the
+/// command never uses, a store that cannot be written.
+Result<SweepResult> run_sweep(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock,
+                              SweepEvents& events);
 
 }  // namespace ergo

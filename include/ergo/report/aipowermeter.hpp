@@ -13,7 +13,8 @@
 namespace ergo::report {
 
 struct AipowermeterOptions {
-  /// One record each `period`; absent: theirs, 2 s, and less for runs under 20 s, so that these have ten records too.
+  /// One record each `period`; absent: theirs, 2 s, and less for runs under 20 s, so that these
+  /// have ten records too.
   std::optional<Seconds> period;
   /// For metadata.json.
   std::string description;

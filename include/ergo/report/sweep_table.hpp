@@ -1,10 +1,11 @@
 #pragma once
-// A sweep for people: one line per cell, and one per run while it goes on. Per item where the program counted items.
-
-#include <string>
+// A sweep for people: one line per cell, and one per run while it goes on. Per item where the
+// program counted items.
 
 #include "ergo/report/format.hpp"
 #include "ergo/store/records.hpp"
+
+#include <string>
 
 namespace ergo::report {
 

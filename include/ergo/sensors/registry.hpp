@@ -1,6 +1,11 @@
 #pragma once
 // Discovery: which sensors this machine has, what is missing, why, and the command that unlocks it.
 
+#include "ergo/core/clock.hpp"
+#include "ergo/core/environment.hpp"
+#include "ergo/core/result.hpp"
+#include "ergo/sensors/sensor.hpp"
+
 #include <functional>
 #include <memory>
 #include <span>
@@ -8,11 +13,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "ergo/core/clock.hpp"
-#include "ergo/core/environment.hpp"
-#include "ergo/core/result.hpp"
-#include "ergo/sensors/sensor.hpp"
 
 namespace ergo {
 
@@ -63,8 +63,9 @@ struct Discovery {
   std::vector<std::string> warnings;
 };
 
-/// A backend looks for its devices and reports; it never throws and never kills. It sees what earlier backends found in
-/// `so_far` (the estimate backend fills only what nobody meters) and appends to it.
+/// A backend looks for its devices and reports; it never throws and never kills. It sees what
+/// earlier backends found in `so_far` (the estimate backend fills only what nobody meters) and
+/// appends to it.
 struct Backend {
   std::string_view name;
   void (*discover)(const DiscoveryContext& context, Discovery& so_far);

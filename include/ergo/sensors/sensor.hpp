@@ -1,19 +1,20 @@
 #pragma once
 // The one interface that every backend implements.
 
+#include "ergo/core/clock.hpp"
+#include "ergo/core/result.hpp"
+#include "ergo/sensors/signal.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "ergo/core/clock.hpp"
-#include "ergo/core/result.hpp"
-#include "ergo/sensors/signal.hpp"
-
 namespace ergo {
 
-/// What one read yielded: (index into Sensor::signals(), sample). Reused between ticks to avoid allocation.
+/// What one read yielded: (index into Sensor::signals(), sample). Reused between ticks to avoid
+/// allocation.
 class Batch {
  public:
   struct Entry {
@@ -46,8 +47,9 @@ class Sensor {
 
   /// Reads all signals that are due, in as few vendor calls as possible, and appends them to `out`.
   /// Signals that could not be read this time are left out of `out`; that alone is no error.
-  /// Errors: `lost` = the device is gone, do not ask again; anything else = this tick failed, try at the next one.
-  /// Notices for people (a counter that restarted, a clamped value) are collected and handed out by take_notices().
+  /// Errors: `lost` = the device is gone, do not ask again; anything else = this tick failed, try
+  /// at the next one. Notices for people (a counter that restarted, a clamped value) are collected
+  /// and handed out by take_notices().
   Result<void> read(const Clock& clock, Batch& out) { return do_read(clock, out); }
 
   /// Notices since the last call, each once.
@@ -66,8 +68,8 @@ class Sensor {
 class WrapCounter {
  public:
   explicit WrapCounter(double range = 0.0) : range_(range) {}
-  /// The distance from the first raw value. A fall without a range, or after `restart`, counts as a restart at 0:
-  /// what was counted so far is kept. Sets `fell` when that happened.
+  /// The distance from the first raw value. A fall without a range, or after `restart`, counts as a
+  /// restart at 0: what was counted so far is kept. Sets `fell` when that happened.
   double update(double raw, bool* fell = nullptr);
 
  private:

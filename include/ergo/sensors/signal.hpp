@@ -1,12 +1,13 @@
 #pragma once
-// What a sensor yields: signals. A signal is one number that can be read again and again, with everything that is
-// needed to judge it: the device it belongs to, the unit, where it comes from and how the hardware makes it.
-
-#include <cstddef>
-#include <string>
+// What a sensor yields: signals. A signal is one number that can be read again and again, with
+// everything that is needed to judge it: the device it belongs to, the unit, where it comes from
+// and how the hardware makes it.
 
 #include "ergo/core/clock.hpp"
 #include "ergo/core/units.hpp"
+
+#include <cstddef>
+#include <string>
 
 namespace ergo {
 
@@ -30,37 +31,41 @@ enum class SignalKind {
   flags,     ///< a bit mask below 2^53
 };
 
-/// How the hardware makes a power or energy value. Decides how the value is integrated and its error budget.
+/// How the hardware makes a power or energy value. Decides how the value is integrated and its
+/// error budget.
 struct PowerTraits {
   /// How often the hardware renews the value; 0 when each read gives a fresh one.
   Seconds update_period{0.0};
-  /// A power value at time t is the mean over [t - averaging_window, t]; 0 for an instantaneous value.
-  /// An energy counter has 0.
+  /// A power value at time t is the mean over [t - averaging_window, t]; 0 for an instantaneous
+  /// value. An energy counter has 0.
   Seconds averaging_window{0.0};
-  /// The value follows the power like a capacitor with a time constant of averaging_window / 2 (the same mean delay)
-  /// in place of a mean over averaging_window.
+  /// The value follows the power like a capacitor with a time constant of averaging_window / 2 (the
+  /// same mean delay) in place of a mean over averaging_window.
   bool low_pass = false;
-  /// Share of each update period that the sensor really looks at (A100, H100: 0.25). 1 = sees everything.
+  /// Share of each update period that the sensor really looks at (A100, H100: 0.25). 1 = sees
+  /// everything.
   double sampled_fraction = 1.0;
   /// The smallest step of an energy counter, J; 0 when unknown or irrelevant.
   Joules quantum{0.0};
-  /// Half-width of the 95 % interval of the gain, relative (0.05 = ±5 %). The gain is a property of the device:
-  /// it does not average out over time or repeats.
+  /// Half-width of the 95 % interval of the gain, relative (0.05 = ±5 %). The gain is a property of
+  /// the device: it does not average out over time or repeats.
   double gain_u95 = 0.0;
-  /// For a gain that errs more to one side (estimates): the ends of its 95 % interval relative to the value, as in
-  /// -0.5 and +1.0. Both 0: symmetric, ±gain_u95.
+  /// For a gain that errs more to one side (estimates): the ends of its 95 % interval relative to
+  /// the value, as in -0.5 and +1.0. Both 0: symmetric, ±gain_u95.
   double gain_low = 0.0;
   double gain_high = 0.0;
-  /// Sensors of one kind ("nvml board sensor", "rapl") err alike: their gain errors add linearly. Different kinds are
-  /// independent.
+  /// Sensors of one kind ("nvml board sensor", "rapl") err alike: their gain errors add linearly.
+  /// Different kinds are independent.
   std::string gain_kind;
-  /// Where update_period, averaging_window and gain come from ("table: Volta, driver 535", "probed", "assumed").
+  /// Where update_period, averaging_window and gain come from ("table: Volta, driver 535",
+  /// "probed", "assumed").
   std::string basis;
 };
 
 /// One signal. `name` is unique on a machine.
 struct SignalInfo {
-  /// "nvml.total_energy@gpu0" for energy and power (source@channel); "gpu0.sm_utilization" for metrics.
+  /// "nvml.total_energy@gpu0" for energy and power (source@channel); "gpu0.sm_utilization" for
+  /// metrics.
   std::string name;
   SignalKind kind = SignalKind::gauge;
   std::string unit;
@@ -71,15 +76,17 @@ struct SignalInfo {
   std::string device;  ///< "gpu0"; for packages "cpu0"
   std::string source;  ///< "nvml.total_energy"
   Provenance provenance = Provenance::measured;
-  /// The channel counts towards the total. False for channels that overlap another (core, psys, node, battery) and for
-  /// metrics.
+  /// The channel counts towards the total. False for channels that overlap another (core, psys,
+  /// node, battery) and for metrics.
   bool in_total = false;
-  /// Among the signals of one channel the lowest rank gives the joules, the others are alternatives.
+  /// Among the signals of one channel the lowest rank gives the joules, the others are
+  /// alternatives.
   int rank = 0;
   PowerTraits traits;
 };
 
-/// One reading. `time` is the middle of the stamps taken before and after the read, `half_width` half their distance.
+/// One reading. `time` is the middle of the stamps taken before and after the read, `half_width`
+/// half their distance.
 struct Sample {
   Instant time;
   double value = 0.0;

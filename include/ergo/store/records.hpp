@@ -2,16 +2,16 @@
 // What a run leaves behind: plain data, the same for the store, for every report and for programs.
 // JSON shape and names follow schema ergo.run/1 (docs/user/json.md).
 
+#include "ergo/core/clock.hpp"
+#include "ergo/core/estimate.hpp"
+#include "ergo/energy/measure.hpp"
+#include "ergo/sensors/registry.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "ergo/core/clock.hpp"
-#include "ergo/core/estimate.hpp"
-#include "ergo/energy/measure.hpp"
-#include "ergo/sensors/registry.hpp"
 
 namespace ergo {
 

@@ -78,8 +78,8 @@ class EstimateSensor final : public Sensor {
     return Watts(busy_watts_ * (idle_share + (1.0 - idle_share) * load));
   }
 
-  /// Until the kernel counts its next tick (10 ms) the last load is taken to go on. Where it did not, the counter waits
-  /// for the truth to catch up: it never falls.
+  /// Until the kernel counts its next tick (10 ms) the last load is taken to go on. Where it did
+  /// not, the counter waits for the truth to catch up: it never falls.
   void report(Joules energy, Instant before, Instant after, Batch& out) {
     reported_ = std::max(reported_, energy);
     out.add(0, reported_.value(), before, after);

@@ -1,7 +1,7 @@
-#include <cstdio>
-
 #include "ergo/core/parse.hpp"
 #include "ergo/stats/summary.hpp"
+
+#include <cstdio>
 
 int main() {
   const auto period = ergo::parse_duration("100ms");

@@ -3,6 +3,7 @@
 #include "ergo/core/files.hpp"
 #include "ergo/experiment/child.hpp"
 #include "ergo/experiment/marks.hpp"
+#include "test_paths.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -11,8 +12,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "test_paths.hpp"
 
 #include <map>
 #include <mutex>
