@@ -15,7 +15,8 @@
  *     ergo_monitor_stop(monitor);
  *   }
  *
- * Thread-safe, but for ergo_monitor_stop, which must be the last call on its monitor. No function throws or exits. */
+ * Thread-safe, but for ergo_monitor_stop, which must be the last call on its monitor. No function
+ * throws or exits. */
 #ifndef ERGO_ERGO_H
 #define ERGO_ERGO_H
 
@@ -48,7 +49,8 @@ typedef struct ergo_channel {
   double joules, low_j, high_j, mean_w;
 } ergo_channel;
 
-/* Total of a window. Measured and estimated joules are never added up; what was not measured has its flag at 0. */
+/* Total of a window. Measured and estimated joules are never added up; what was not measured has
+ * its flag at 0. */
 typedef struct ergo_result {
   double duration_s;
   int has_measured;
@@ -58,8 +60,9 @@ typedef struct ergo_result {
   size_t channel_count; /* as found; ergo_end_channels() hands them out */
 } ergo_result;
 
-/* Starts reading the sensors each `period_s` seconds (0.001 and more). `gpus`: "all", "none", "0,1", UUIDs, or NULL for
- * what CUDA_VISIBLE_DEVICES shows. NULL on failure, with the reason in `error` (may be NULL). */
+/* Starts reading the sensors each `period_s` seconds (0.001 and more). `gpus`: "all", "none",
+ * "0,1", UUIDs, or NULL for what CUDA_VISIBLE_DEVICES shows. NULL on failure, with the reason in
+ * `error` (may be NULL). */
 ergo_monitor* ergo_monitor_start(double period_s, const char* gpus, char* error, size_t error_size);
 void ergo_monitor_stop(ergo_monitor* monitor);
 
@@ -68,8 +71,8 @@ ergo_window ergo_begin(ergo_monitor* monitor, const char* name);
 /* Closes a window. */
 int ergo_end(ergo_monitor* monitor, ergo_window window, ergo_result* result);
 /* The same, and writes up to `capacity` channels. */
-int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* result, ergo_channel* channels,
-                      size_t capacity);
+int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* result,
+                      ergo_channel* channels, size_t capacity);
 /* Forgets an open window. */
 int ergo_cancel(ergo_monitor* monitor, ergo_window window);
 
