@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <string_view>
 
@@ -164,16 +164,6 @@ pid_t fork_into(int cgroup_fd, bool& in_cgroup) {
   return ::fork();
 }
 
-bool exists(const std::string& file) {
-  struct stat info {};
-  return ::stat(file.c_str(), &info) == 0;
-}
-
-bool is_folder(const std::string& file) {
-  struct stat info {};
-  return ::stat(file.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 Error launch_error(const ChildSpec& spec, const Failure& failure) {
   const std::string& command = spec.argv.front();
   if (failure.stage == stage_user) {
@@ -184,8 +174,9 @@ Error launch_error(const ChildSpec& spec, const Failure& failure) {
     return error;
   }
   const bool path = command.find('/') != std::string::npos;
+  std::error_code ignored;
   if (failure.error_number == ENOENT || failure.error_number == ENOTDIR) {
-    if (path && exists(command)) {
+    if (path && std::filesystem::exists(command, ignored)) {
       return Error{Errc::not_supported, "cannot run '" + command + "': its interpreter is missing",
                    "check its first line, or 'file " + command + "'"};
     }
@@ -193,7 +184,7 @@ Error launch_error(const ChildSpec& spec, const Failure& failure) {
                  path ? "check the path" : "check the spelling and PATH"};
   }
   if (failure.error_number == EACCES || failure.error_number == EPERM) {
-    if (path && is_folder(command)) {
+    if (path && std::filesystem::is_directory(command, ignored)) {
       return Error{Errc::permission, "cannot run '" + command + "': it is a folder", {}};
     }
     return Error{Errc::permission, "cannot run '" + command + "': permission denied",
