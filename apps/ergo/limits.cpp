@@ -203,12 +203,12 @@ void add_limits(CommandLine& line) {
   restore_verb->add_flag("--dry-run", flags->dry_run, "Say what would be done and write nothing");
   restore_verb->callback([flags, &line] { line.exit_code = restore(*flags); });
 
-  // Started by ergo itself; its first word ends the parsing, since "-1" may follow.
+  // Started by ergo itself.
   CLI::App* guardian =
       verb->add_subcommand("guardian", "Watches over the limit of a running ergo")->group("");
-  guardian->prefix_command();
-  guardian->callback(
-      [guardian, &line] { line.exit_code = control::guardian_main(guardian->remaining()); });
+  auto words = std::make_shared<std::vector<std::string>>();
+  guardian->add_option("words", *words)->required();
+  guardian->callback([words, &line] { line.exit_code = control::guardian_main(*words); });
 }
 
 }  // namespace ergo::cli

@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -82,7 +83,7 @@ void tell(int line, std::string_view text) {
   [[maybe_unused]] const ssize_t n = ::send(line, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
-/// What the guardian is told: LINE PIDFD STATE_DIR NVML UUID…; "-" stands for "none".
+/// What the guardian is told: LINE PIDFD STATE_DIR NVML UUID…; 0 and "-" stand for "none".
 struct Orders {
   Fd line;
   Fd owner;
@@ -190,7 +191,7 @@ Result<Guardian> Guardian::start(const std::vector<std::string>& command,
 
   std::vector<std::string> words = command;
   words.front() = *program;
-  words.insert(words.end(), {std::to_string(theirs.get()), std::to_string(self.get()),
+  words.insert(words.end(), {std::to_string(theirs.get()), std::to_string(std::max(self.get(), 0)),
                              std::filesystem::absolute(environment.state_dir).string(),
                              environment.nvml_library.value_or("-")});
   std::vector<int> kept{theirs.get()};
