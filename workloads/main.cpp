@@ -8,6 +8,7 @@
 #include "summary.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -73,10 +74,21 @@ int run(const Request& request) {
   return exit_code_of(text.error());
 }
 
+/// Freed memory stays with the process for the next pass. Given back to the kernel and fetched
+/// again for each pass, as a fresh heap does, it costs BERT some 4,600 page faults and 6 % of the
+/// CPU time of one inference.
+void keep_freed_memory() {
+  constexpr int largest_from_heap = 32 << 20;  // the most that glibc accepts
+  constexpr int largest_unused_end = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, largest_from_heap);
+  mallopt(M_TRIM_THRESHOLD, largest_unused_end);
+}
+
 }  // namespace
 }  // namespace ergo::workload
 
 int main(int argc, char** argv) {
+  ergo::workload::keep_freed_memory();
   try {
     const auto parsed = ergo::workload::parse_command_line(argc, argv);
     if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
