@@ -236,7 +236,9 @@ void Timeline::visit_runs(SignalId id, Instant from, Instant to,
     const bool done = beyond != run.end();
     const auto end = done ? beyond + 1 : beyond;
     if (begin != end) visit({begin, end});
-    if (done) return;
+    // A chunk that was not full was the last one. What the writer has added since, to it and behind
+    // it, is left for the next visit: going on would skip the rest of this chunk.
+    if (done || chunk.count < chunk_samples) return;
   }
 }
 
