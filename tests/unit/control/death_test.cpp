@@ -23,6 +23,9 @@ TEST_F(Death, TwoHundredRandomKillsLeaveTheLimitFound) {
     }
     std::this_thread::sleep_for(
         std::chrono::microseconds(std::uniform_int_distribution(0, 12'000)(random)));
+    // Every fifth dies for certain while the limit is set, however fast this machine is.
+    for (int tries = 0; i % 5 == 0 && limit() != 150.0 && tries < 100'000; ++tries)
+      std::this_thread::yield();
     if (limit() == 150.0) ++while_set;
     program.end(signals[random() % signals.size()], random() % 2 == 0);
     wait_until_free();
