@@ -67,6 +67,8 @@ int run(int argc, char** argv) {
   ergo::cli::add_sensors(line);
   ergo::cli::add_limits(line);
   ergo::cli::add_sweep(line);
+  ergo::cli::add_study(line);
+  ergo::cli::add_report(line);
   ergo::cli::add_export(line);
   ergo::cli::add_import(line);
   ergo::cli::add_predict(line);

@@ -26,6 +26,8 @@ void add_run(CommandLine& line);
 void add_sensors(CommandLine& line);
 void add_limits(CommandLine& line);
 void add_sweep(CommandLine& line);
+void add_study(CommandLine& line);
+void add_report(CommandLine& line);
 void add_export(CommandLine& line);
 void add_import(CommandLine& line);
 void add_predict(CommandLine& line);

@@ -136,6 +136,10 @@ bool become(const RunAs& user) {
   while ((n = ::read(line, &word, 1)) < 0 && errno == EINTR) {
   }
   if (n != 1) ::_exit(125);  // the parent gave up or died
+  if (spec.output_fd >= 0) {
+    ::dup2(spec.output_fd, STDOUT_FILENO);
+    ::dup2(spec.output_fd, STDERR_FILENO);
+  }
   Failure failure{stage_exec, 0};
   if (spec.run_as && !become(*spec.run_as)) {
     failure = {stage_user, errno};

@@ -9,6 +9,7 @@
 #include "sensors/meter/meter.hpp"
 #include "sensors/process/process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -145,12 +146,13 @@ std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& eve
 class MeasuredRun {
  public:
   MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events,
-              SignalForwarder signals, TemporaryFolder folder, MarkServer marks)
+              SignalForwarder signals, TemporaryFolder folder, Fd output, MarkServer marks)
       : state_(state),
         request_(request),
         events_(events),
         signals_(std::move(signals)),
         folder_(std::move(folder)),
+        output_(std::move(output)),
         marks_(std::move(marks)),
         timeline_(std::make_shared<Timeline>()) {}
 
@@ -169,6 +171,7 @@ class MeasuredRun {
   RunEvents& events_;
   SignalForwarder signals_;
   TemporaryFolder folder_;
+  Fd output_;
   MarkServer marks_;
   std::shared_ptr<Timeline> timeline_;
   std::optional<process::RunCgroup> cgroup_;
@@ -186,6 +189,7 @@ ChildSpec MeasuredRun::child_spec() {
   spec.environment.emplace_back("ERGO_MARKS", marks_.path().string());
   spec.environment.emplace_back("ERGO_RUN_DIR", folder_.path().string());
   spec.adopt_orphans = true;
+  if (output_) spec.output_fd = output_.get();
   spec.run_as = state_.options.run_as;
   if (auto cgroup = process::RunCgroup::create(state_.environment)) {
     cgroup_.emplace(std::move(*cgroup));
@@ -350,6 +354,11 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
       user && ::chown(folder->path().c_str(), user->uid, user->gid) != 0) {
     return system_error("cannot give the run's folder to the user of the command", errno);
   }
+  Fd output;
+  if (!request.output.empty()) {
+    output = Fd(::open(request.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!output) return system_error("cannot write " + request.output.string(), errno);
+  }
   OpenWindows open_windows(events);
   MarkServerOptions mark_options;
   mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) {
@@ -359,7 +368,7 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   auto marks = MarkServer::start(mark_options);
   if (!marks) return marks.error();
   return MeasuredRun(*state_, request, events, std::move(*signals), std::move(*folder),
-                     std::move(*marks))
+                     std::move(output), std::move(*marks))
       .execute();
 }
 

@@ -40,6 +40,15 @@ void add_total(EnergyTotal& sum, const EnergyTotal& one) {
   if (one.estimated) sum.estimated = sum.estimated.value_or(Joules(0)) + *one.estimated;
 }
 
+/// A sum with a missing part is absent.
+void add_or_drop(std::optional<Joules>& sum, const std::optional<Joules>& one) {
+  if (sum && one) {
+    *sum += *one;
+  } else {
+    sum.reset();
+  }
+}
+
 void add_channels(std::vector<ChannelEnergy>& sum, const std::vector<ChannelEnergy>& one) {
   for (const ChannelEnergy& e : one) {
     const auto known = std::find_if(sum.begin(), sum.end(),
@@ -53,6 +62,9 @@ void add_channels(std::vector<ChannelEnergy>& sum, const std::vector<ChannelEner
     known->joules += e.joules;
     known->low += e.low;
     known->high += e.high;
+    add_or_drop(known->idle, e.idle);
+    add_or_drop(known->net, e.net);
+    add_or_drop(known->process, e.process);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "ergo/experiment/sweep.hpp"
 
+#include "ergo/core/files.hpp"
+#include "ergo/core/parse.hpp"
 #include "ergo/experiment/recording.hpp"
 #include "ergo/experiment/summary.hpp"
 #include "ergo/stats/summary.hpp"
@@ -30,6 +32,34 @@ std::optional<double> energy_of(const RunRecord& run) {
   return std::nullopt;
 }
 
+std::string reason_of(const RunRecord& run) {
+  return run.warnings.empty() ? fmt::format("exit code {}", run.exit_code) : run.warnings.back();
+}
+
+/// The command of a cell, with the values of its axes and what follows from them.
+Result<std::vector<std::string>> command_of(const SweepSpec& spec, const GridCell& cell) {
+  GridCell all = cell;
+  for (const auto& [name, value] : cell) {
+    if (const auto more = spec.companions.find(name + "=" + value); more != spec.companions.end())
+      all.insert(more->second.begin(), more->second.end());
+  }
+  return substitute(spec.command, all, silent_axes);
+}
+
+/// The last line that is not empty, without the "ergo-workload: " before the message.
+std::string last_line(const std::filesystem::path& output) {
+  const auto text = read_text(output);
+  if (!text) return {};
+  std::string_view line;
+  for (const std::string_view one : split(*text, '\n')) {
+    if (!trim(one).empty()) line = trim(one);
+  }
+  constexpr std::string_view program = "ergo-workload: ";
+  if (line.starts_with(program)) line.remove_prefix(program.size());
+  constexpr std::size_t longest = 500;
+  return std::string(line.substr(0, longest));
+}
+
 }  // namespace
 
 std::string plan_text(const SweepSpec& spec) {
@@ -37,6 +67,7 @@ std::string plan_text(const SweepSpec& spec) {
   plan["axes"] = nlohmann::ordered_json::array();
   for (const Axis& axis : spec.axes)
     plan["axes"].push_back({{"name", axis.name}, {"values", axis.values}});
+  if (!spec.companions.empty()) plan["companions"] = spec.companions;
   return plan.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -85,6 +116,10 @@ class SweepInProgress {
   Result<void> measure_into(RunWriter& writer, Instant begin, const PlannedRun& run,
                             RunRecord& record, std::optional<Error>& launch_error);
   std::vector<PlannedRun> more_for_wide_cells();
+  void note_skip(const RunRecord& record);
+  [[nodiscard]] bool is_skip(const RunRecord& run) const {
+    return spec_.skip_code && run.exit_code == *spec_.skip_code;
+  }
   void cool_down();
 
   const SweepSpec& spec_;
@@ -96,7 +131,8 @@ class SweepInProgress {
   int index_ = 0;
   std::size_t number_ = 0;
   std::size_t total_ = 0;
-  std::set<std::string> warm_;  ///< cells that had their warm-up
+  std::set<std::string> skipped_;  ///< cells that ended with skip_code
+  std::set<std::string> warm_;     ///< cells that had their warm-up
   std::map<std::string, std::vector<double>> energies_;
   std::map<std::string, int> repeats_;
 };
@@ -113,6 +149,7 @@ Result<void> SweepInProgress::open_experiment() {
     for (const RunRecord& run : before->runs) {
       if (run.warmup || run.invalid) continue;
       const std::string key = key_of(run.parameters);
+      if (is_skip(run)) skipped_.insert(key);
       repeats_[key] = std::max(repeats_[key], run.repeat + 1);
       if (const auto energy = energy_of(run)) energies_[key].push_back(*energy);
     }
@@ -131,7 +168,7 @@ Result<void> SweepInProgress::open_experiment() {
 
 Result<void> SweepInProgress::measure_into(RunWriter& writer, Instant begin, const PlannedRun& run,
                                            RunRecord& record, std::optional<Error>& launch_error) {
-  const auto command = substitute(spec_.command, run.cell, silent_axes);
+  const auto command = command_of(spec_, run.cell);
   if (!command) return command.error();
   auto guard = events_.prepare(run.cell);
   if (!guard) {
@@ -141,8 +178,20 @@ Result<void> SweepInProgress::measure_into(RunWriter& writer, Instant begin, con
     return {};
   }
   RecordingEvents recording(&writer, begin, events_.run_events());
-  auto outcome = runner_.run({*command, record.index, record.warmup}, recording);
+  RunRequest request{*command, record.index, record.warmup};
+  std::optional<TemporaryFolder> folder;
+  if (spec_.capture_output) {
+    auto made = TemporaryFolder::create("ergo-output");
+    if (!made) return made.error();
+    folder.emplace(std::move(*made));
+    request.output = folder->path() / "output";
+  }
+  auto outcome = runner_.run(request, recording);
   if (!outcome) return outcome.error();
+  if (folder && outcome->record.exit_code != 0) {
+    std::string said = last_line(request.output);
+    if (!said.empty()) outcome->record.warnings.push_back(std::move(said));
+  }
   record = std::move(outcome->record);
   launch_error = outcome->launch_error;
   result_.stop_signal = outcome->stop_signal;
@@ -180,12 +229,18 @@ Result<void> SweepInProgress::execute_one(const PlannedRun& run, bool warmup) {
   if (auto finished = (*writer)->finish(record); !finished) return finished;
   if (!warmup) {
     ++result_.measured;
-    if (record.exit_code != 0 || record.invalid) ++result_.failed;
+    if ((record.exit_code != 0 && !is_skip(record)) || record.invalid) ++result_.failed;
     repeats_[key_of(run.cell)] = std::max(repeats_[key_of(run.cell)], run.repeat + 1);
     if (const auto energy = energy_of(record)) energies_[key_of(run.cell)].push_back(*energy);
   }
   events_.on_record(record, launch_error);
+  if (is_skip(record)) note_skip(record);
   return {};
+}
+
+void SweepInProgress::note_skip(const RunRecord& record) {
+  if (skipped_.insert(key_of(record.parameters)).second)
+    events_.on_skip(record.parameters, reason_of(record));
 }
 
 void SweepInProgress::cool_down() {
@@ -198,6 +253,10 @@ void SweepInProgress::cool_down() {
 Result<void> SweepInProgress::execute(const std::vector<PlannedRun>& runs) {
   total_ += runs.size();
   for (const PlannedRun& run : runs) {
+    if (skipped_.contains(key_of(run.cell))) {
+      --total_;
+      continue;
+    }
     if (number_ > 0) cool_down();
     if (result_.stop_signal) return {};
     events_.on_run(++number_, total_, run.cell, run.repeat);
@@ -206,6 +265,7 @@ Result<void> SweepInProgress::execute(const std::vector<PlannedRun>& runs) {
       if (auto done = execute_one({run.cell, i}, true); !done) return done;
     }
     if (result_.stop_signal) return {};
+    if (skipped_.contains(key_of(run.cell))) continue;
     if (auto done = execute_one(run, false); !done) return done;
     if (result_.stop_signal) return {};
   }
@@ -234,8 +294,7 @@ std::vector<PlannedRun> SweepInProgress::more_for_wide_cells() {
 Result<SweepResult> SweepInProgress::run() {
   const auto cells = grid_of(spec_.axes);
   if (!cells) return cells.error();
-  if (auto words = substitute(spec_.command, cells->front(), silent_axes); !words)
-    return words.error();
+  if (auto words = command_of(spec_, cells->front()); !words) return words.error();
   if (auto opened = open_experiment(); !opened) return opened.error();
   auto runs = remaining_runs(spec_, store_, result_.experiment);
   if (!runs) return runs.error();
@@ -245,6 +304,7 @@ Result<SweepResult> SweepInProgress::run() {
     if (result_.stop_signal) return result_;
     *runs = more_for_wide_cells();
   }
+  result_.skipped = skipped_.size();
   if (auto finished = store_.finish_experiment(result_.experiment, SummaryRecord{}); !finished)
     return finished.error();
   return result_;

@@ -45,6 +45,8 @@ struct ChildSpec {
   /// for good.
   bool adopt_orphans = false;
   std::optional<RunAs> run_as;
+  /// An open file that takes the command's standard output and error; -1: they are this process's.
+  int output_fd = -1;
 };
 
 /// What the kernel counted for the child and all descendants that were waited for.

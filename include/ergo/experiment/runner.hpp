@@ -10,6 +10,7 @@
 #include "ergo/sensors/registry.hpp"
 #include "ergo/store/records.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ struct RunRequest {
   std::vector<std::string> command;
   int index = 0;
   bool warmup = false;
+  /// A file that takes the command's standard output and error (appended); empty: they are ergo's
+  /// own.
+  std::filesystem::path output = {};
 };
 
 /// What happens during a run. All calls but on_sample come from the thread that called Runner::run.

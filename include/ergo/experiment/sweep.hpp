@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,15 @@ struct SweepSpec {
   /// share of it.
   std::optional<double> until;
   int most_repeats = 30;  ///< with `until`
+  /// Further words for the command that follow from one value of an axis: "size=112" ->
+  /// {iterations: 40000}. They stand in the command as {NAME} and are no parameters of the run.
+  std::map<std::string, GridCell> companions = {};
+  /// With this exit code the command says that the cell cannot be run here (too large): its further
+  /// repeats are left out, and it is no failure.
+  std::optional<int> skip_code = {};
+  /// Keep what the command prints away from the terminal; of a command that fails, the last line
+  /// becomes a warning of its run.
+  bool capture_output = false;
 };
 
 /// What must stand for a cell while it runs (a power limit) and is undone when the object goes.
@@ -50,6 +60,8 @@ class SweepEvents {
                       int /*repeat*/) {}
   virtual void on_record(const RunRecord& /*record*/,
                          const std::optional<Error>& /*launch_error*/) {}
+  /// A run ended with `skip_code`; the cell's other repeats will not be made.
+  virtual void on_skip(const GridCell& /*cell*/, const std::string& /*reason*/) {}
   /// Receives the events of each run.
   virtual RunEvents& run_events() = 0;
   /// Makes a cell's conditions true. An error is recorded as this run's failure. May return null.
@@ -63,6 +75,7 @@ struct SweepResult {
   std::size_t resumed = 0;      ///< runs that were there already
   std::size_t measured = 0;     ///< runs made now
   std::size_t failed = 0;       ///< of those: with an exit code other than 0, or invalid
+  std::size_t skipped = 0;      ///< cells that cannot be run here (skip_code)
   std::optional<int> stop_signal;
 };
 

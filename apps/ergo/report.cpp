@@ -1,0 +1,79 @@
+#include "ergo/core/files.hpp"
+#include "ergo/report/study_report.hpp"
+#include "report_files.hpp"
+#include "verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+namespace ergo::cli {
+namespace {
+
+struct ReportFlags {
+  std::string store;
+  std::string format = "html";
+  std::string output;
+  std::int64_t experiment = 0;
+};
+
+Result<std::int64_t> chosen_experiment(const Store& store, const ReportFlags& flags) {
+  const auto all = store.experiments();
+  if (!all) return all.error();
+  if (all->empty())
+    return Error{Errc::not_found, flags.store + " holds no experiment",
+                 "fill it with ergo run --store, ergo sweep --store or ergo study"};
+  if (flags.experiment == 0) return all->back().id;
+  const auto found = std::find_if(all->begin(), all->end(), [&](const ExperimentInfo& one) {
+    return one.id == flags.experiment;
+  });
+  if (found != all->end()) return found->id;
+  return Error{Errc::not_found,
+               fmt::format("{} has no experiment {}", flags.store, flags.experiment),
+               fmt::format("the newest is {}", all->back().id)};
+}
+
+Result<void> write_one(const ReportFlags& flags) {
+  const auto store = Store::open(flags.store, Store::Mode::read);
+  if (!store) return store.error();
+  const auto experiment = chosen_experiment(*store, flags);
+  if (!experiment) return experiment.error();
+  const bool html = flags.format == "html";
+  const auto report = build_report(*store, *experiment, nullptr, html);
+  if (!report) return report.error();
+  const std::string text =
+      html ? report::study_html(report->results, report->traces, report->traces_left_out)
+           : report::study_markdown(report->results);
+  if (flags.output == "-") {
+    std::cout << text << std::flush;
+    if (!std::cout) return Error{Errc::io, "standard output could not be written", {}};
+    return {};
+  }
+  const std::string file =
+      flags.output.empty() ? (html ? "report.html" : "report.md") : flags.output;
+  if (auto written = write_text_atomically(file, text); !written) return written;
+  std::cerr << "Written: " << file << "\n";
+  return {};
+}
+
+}  // namespace
+
+void add_report(CommandLine& line) {
+  auto flags = std::make_shared<ReportFlags>();
+  CLI::App* verb =
+      line.app.add_subcommand("report", "Show a run, sweep or study of a store as a page");
+  verb->add_option("store", flags->store, "The store")->required();
+  verb->add_option("--format", flags->format, "html or md")->check(CLI::IsMember({"html", "md"}));
+  verb->add_option("-o,--output", flags->output,
+                   "File (default report.html or report.md); - is standard output");
+  verb->add_option("--experiment", flags->experiment, "Its number (default: the newest)");
+  verb->callback([flags, &line] {
+    const auto done = write_one(*flags);
+    if (!done) print_error(done.error());
+    line.exit_code = done ? 0 : 1;
+  });
+}
+
+}  // namespace ergo::cli

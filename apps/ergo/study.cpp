@@ -1,0 +1,181 @@
+#include "ergo/experiment/study.hpp"
+
+#include "ergo/core/environment.hpp"
+#include "ergo/report/format.hpp"
+#include "ergo/report/sweep_table.hpp"
+#include "progress.hpp"
+#include "report_files.hpp"
+#include "run_options.hpp"
+#include "verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+namespace ergo::cli {
+namespace {
+
+struct StudyFlags {
+  MeasureFlags measure;
+  std::string recipe;
+  std::string device;
+  std::string store;
+  std::string output;
+  bool quick = false;
+  bool list = false;
+  bool dry_run = false;
+};
+
+class StudyProgress final : public SweepEvents {
+ public:
+  explicit StudyProgress(Clock& clock) : clock_(clock), begin_(clock.now()), line_("study", true) {}
+
+  void on_run(std::size_t number, std::size_t total, const GridCell& cell, int repeat) override {
+    label_ = fmt::format("[{}/{}] {} repeat {}", number, total, key_of(cell), repeat);
+    left_ = static_cast<double>(total - number) / static_cast<double>(number);
+  }
+
+  void on_record(const RunRecord& record, const std::optional<Error>& launch_error) override {
+    line_.clear();
+    std::cerr << fmt::format("{}{}: {}", label_, record.warmup ? " (warm-up)" : "",
+                             report::run_line(record));
+    if (launch_error) std::cerr << "; " << launch_error->text();
+    if (record.exit_code != 0 && !record.warnings.empty())
+      std::cerr << "; " << record.warnings.back();
+    if (!record.warmup && left_ > 0)
+      std::cerr << fmt::format("; about {} left",
+                               report::format_duration((clock_.now() - begin_) * left_));
+    std::cerr << "\n";
+  }
+
+  void on_skip(const GridCell& cell, const std::string& reason) override {
+    std::cerr << fmt::format("{} is left out: {}\n", key_of(cell), reason);
+  }
+
+  RunEvents& run_events() override { return line_; }
+
+ private:
+  Clock& clock_;
+  Instant begin_;
+  Progress line_;
+  std::string label_;
+  double left_ = 0.0;
+};
+
+Result<StudyRecipe> find_recipe(const std::string& name) {
+  const bool is_file = name.ends_with(".toml") || name.find('/') != std::string::npos;
+  if (is_file) return load_study(name);
+  const auto file = studies_folder() / (name + ".toml");
+  if (std::error_code failure; !std::filesystem::exists(file, failure))
+    return Error{Errc::not_found, "there is no study '" + name + "'",
+                 "ergo study --list names them"};
+  return load_study(file);
+}
+
+Result<int> list() {
+  const auto recipes = list_studies(studies_folder());
+  if (!recipes) return recipes.error();
+  for (const StudyRecipe& recipe : *recipes)
+    std::cout << fmt::format("{:<18} {}\n", recipe.name, recipe.title);
+  return 0;
+}
+
+void print_plan(const StudyRecipe& recipe, const SweepSpec& spec, bool quick) {
+  const StudyTable& table = quick ? recipe.quick : recipe.full;
+  std::cout << fmt::format("{}: {} cells, {} runs each", recipe.title,
+                           spec.axes.front().values.size(), spec.repeats);
+  if (const auto length = planned_length(table))
+    std::cout << fmt::format("; about {} on two CPU cores", report::format_duration(*length));
+  std::cout << "\n";
+  for (const std::string& value : spec.axes.front().values)
+    std::cout << fmt::format("  {}={}\n", recipe.axis, value);
+}
+
+/// ergo-workload lies beside ergo, in a build folder as after an installation.
+void find_workloads(RunnerOptions& options) {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return;
+  const char* path = std::getenv("PATH");
+  options.environment.emplace_back(
+      "PATH", self.parent_path().string() + ":" + (path != nullptr ? path : "/usr/bin:/bin"));
+}
+
+Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
+                          const StudyFlags& flags) {
+  auto options = runner_options(flags.measure);
+  if (!options) return options.error();
+  find_workloads(*options);
+  const std::filesystem::path folder =
+      flags.output.empty() ? "ergo-study-" + recipe.name : flags.output;
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) return system_error("cannot make the folder " + folder.string(), failure.value());
+  const std::string file = flags.store.empty() ? (folder / "ergo.db").string() : flags.store;
+  auto store = Store::open(file, Store::Mode::create);
+  if (!store) return store.error();
+  SystemClock clock;
+  Runner runner(Environment::from_process(), std::move(*options), clock);
+  StudyProgress progress(clock);
+  const auto result = run_sweep(spec, runner, *store, clock, progress);
+  if (!result) return result.error();
+  if (result->stop_signal) {
+    std::cerr << "ergo: stopped by a signal; the same command goes on where it stopped\n";
+    return 128 + *result->stop_signal;
+  }
+  const auto report = build_report(*store, result->experiment, &recipe);
+  if (!report) return report.error();
+  if (auto written = write_report_files(*report, folder); !written) return written.error();
+  const auto record = store->load_experiment(result->experiment);
+  if (!record) return record.error();
+  std::cerr << report::sweep_table(*record);
+  std::cerr << fmt::format(
+      "\n{} runs measured, {} failed, {} were there before, {} cells left out; all are in {}\n",
+      result->measured, result->failed, result->resumed, result->skipped, file);
+  std::cerr << fmt::format("Written: {}/report.html, report.md, report.json, study.csv\n",
+                           folder.string());
+  return result->failed > 0 ? 1 : 0;
+}
+
+Result<int> study(const StudyFlags& flags) {
+  if (flags.list) return list();
+  if (flags.recipe.empty())
+    return Error{Errc::invalid_argument, "there is no study to run",
+                 "ergo study NAME, or ergo study --list"};
+  const auto recipe = find_recipe(flags.recipe);
+  if (!recipe) return recipe.error();
+  const auto spec = sweep_of(*recipe, flags.quick,
+                             flags.device.empty() ? std::nullopt : std::optional(flags.device));
+  if (!spec) return spec.error();
+  if (!flags.dry_run) return measure_study(*recipe, *spec, flags);
+  print_plan(*recipe, *spec, flags.quick);
+  return 0;
+}
+
+}  // namespace
+
+void add_study(CommandLine& line) {
+  auto flags = std::make_shared<StudyFlags>();
+  CLI::App* verb = line.app.add_subcommand(
+      "study", "Run a recipe and write its report: ergo study alexnet --quick");
+  verb->add_option("recipe", flags->recipe, "The name of a shipped recipe, or a FILE.toml");
+  verb->add_flag("--quick", flags->quick,
+                 "The recipe's small version: under two minutes on two CPU cores");
+  verb->add_option("--device", flags->device, "cpu (default) or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  verb->add_option("--store", flags->store,
+                   "SQLite file (default: ergo.db in the folder); given again, the study goes on");
+  verb->add_option("-o,--output", flags->output, "Folder for the report (default ergo-study-NAME)");
+  verb->add_flag("--list", flags->list, "List the shipped recipes");
+  verb->add_flag("--dry-run", flags->dry_run, "Print the plan and run nothing");
+  add_measure_flags(*verb, flags->measure);
+  verb->callback([flags, &line] {
+    const auto code = study(*flags);
+    if (!code) print_error(code.error());
+    line.exit_code = code ? *code : own_failure;
+  });
+}
+
+}  // namespace ergo::cli

@@ -1,0 +1,374 @@
+#include "ergo/experiment/study.hpp"
+
+#include "ergo/core/files.hpp"
+#include "ergo/core/parse.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+// Damaged input must be an error, never an exception or an abort. The text is checked first
+// (check_text): what toml++ 3 mishandles never reaches it.
+#define TOML_EXCEPTIONS 0
+#define TOML_ASSERT(condition) static_cast<void>(0)
+#include <toml++/toml.h>
+
+namespace ergo {
+namespace {
+
+constexpr std::size_t longest_recipe = std::size_t{1} << 20;
+constexpr int deepest_nesting = 8;
+constexpr std::size_t most_rows = 10'000;
+constexpr int most_repeats = 1'000'000;
+
+Error error_at(const std::filesystem::path& file, std::size_t line, std::string message,
+               std::string remedy = {}) {
+  return {Errc::invalid_argument, fmt::format("{}:{}: {}", file.string(), line, message),
+          std::move(remedy)};
+}
+
+/// Walks over the text as TOML sees it: strings and comments may hold anything printable, the rest
+/// is ASCII and not deeply nested.
+class TextCheck {
+ public:
+  TextCheck(std::string_view text, const std::filesystem::path& file) : text_(text), file_(file) {}
+
+  Result<void> run() {
+    if (text_.size() > longest_recipe)
+      return error_at(file_, 1, "this is too long for a recipe", "keep it under 1 MiB");
+    for (; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f)
+        return error_at(file_, line_, fmt::format("a control character (0x{:02x})", byte));
+      if (c == '\n') {
+        if (quote_ != 0) return error_at(file_, line_, "a string without its end");
+        comment_ = false;
+        ++line_;
+      } else if (auto checked = inside(c); !checked) {
+        return checked;
+      }
+    }
+    if (quote_ != 0) return error_at(file_, line_, "a string without its end");
+    if (depth_ != 0) return error_at(file_, line_, "a bracket without its end");
+    return {};
+  }
+
+ private:
+  Result<void> inside(char c) {
+    if (comment_) return {};
+    if (quote_ != 0) {
+      if (c == '\\' && quote_ == '"') ++at_;
+      if (c == quote_) quote_ = 0;
+      if (at_ < text_.size() && text_[at_] == '\n')
+        return error_at(file_, line_, "a string without its end");
+      return {};
+    }
+    if (static_cast<unsigned char>(c) >= 0x80)
+      return error_at(file_, line_, "a character that is not ASCII, outside of a string",
+                      "write it in quotes or in a comment");
+    if (c == '#') comment_ = true;
+    if (c == '"' || c == '\'') {
+      if (text_.substr(at_, 3) == std::string(3, c))
+        return error_at(file_, line_, "strings of several lines are not read here");
+      quote_ = c;
+    }
+    if (c == '[' || c == '{') ++depth_;
+    if (c == ']' || c == '}') --depth_;
+    if (depth_ > deepest_nesting) return error_at(file_, line_, "brackets nested too deeply");
+    if (depth_ < 0) return error_at(file_, line_, "a bracket that closes nothing");
+    return {};
+  }
+
+  std::string_view text_;
+  const std::filesystem::path& file_;
+  std::size_t at_ = 0;
+  std::size_t line_ = 1;
+  int depth_ = 0;
+  char quote_ = 0;
+  bool comment_ = false;
+};
+
+std::size_t line_of(const toml::node& node) {
+  return node.source().begin.line;
+}
+
+/// Keys read from one table; the first error stays.
+class Reader {
+ public:
+  Reader(const std::filesystem::path& file, const toml::table& table, std::string where)
+      : file_(file), table_(table), where_(std::move(where)) {}
+
+  std::string text(const char* key, bool required) {
+    const toml::node* node = find(key, required);
+    if (node == nullptr) return {};
+    if (const auto* value = node->as_string()) return value->get();
+    fail(*node, fmt::format("{} is no string", key));
+    return {};
+  }
+
+  int count(const char* key, int usual, int least) {
+    const toml::node* node = find(key, false);
+    if (node == nullptr) return usual;
+    const auto* value = node->as_integer();
+    if (value != nullptr && value->get() >= least && value->get() <= most_repeats)
+      return static_cast<int>(value->get());
+    fail(*node, fmt::format("{} is no whole number from {} to {}", key, least, most_repeats));
+    return usual;
+  }
+
+  Seconds duration(const char* key) {
+    const toml::node* node = find(key, false);
+    if (node == nullptr) return Seconds(0.0);
+    if (const auto* value = node->as_string()) {
+      if (const auto parsed = parse_duration(value->get())) return *parsed;
+    }
+    fail(*node, fmt::format("{} is no duration such as \"30s\"", key));
+    return Seconds(0.0);
+  }
+
+  /// A list, or one value for all rows.
+  std::vector<std::string> values(const char* key, bool required) {
+    const toml::node* node = find(key, required);
+    return node == nullptr ? std::vector<std::string>() : values_of(key, *node);
+  }
+
+  std::map<std::string, std::vector<std::string>> columns(const char* key) {
+    std::map<std::string, std::vector<std::string>> all;
+    const toml::node* node = find(key, true);
+    if (node == nullptr) return all;
+    const toml::table* inner = node->as_table();
+    if (inner == nullptr) {
+      fail(*node, fmt::format("{} is no table", key));
+      return all;
+    }
+    for (const auto& [name, column] : *inner) {
+      all[std::string(name.str())] = values_of(std::string(name.str()), column);
+      lines_[std::string(name.str())] = line_of(column);
+    }
+    return all;
+  }
+
+  const toml::table* table(const char* key) {
+    const toml::node* node = find(key, true);
+    if (node == nullptr) return nullptr;
+    if (node->as_table() == nullptr) fail(*node, fmt::format("{} is no table", key));
+    return node->as_table();
+  }
+
+  /// Whatever was never asked for is a mistake of the writer.
+  void refuse_others() {
+    for (const auto& [key, node] : table_) {
+      if (!asked_.contains(std::string(key.str())))
+        fail(node, fmt::format("{} has no key '{}'", where_, key.str()));
+    }
+  }
+
+  [[nodiscard]] std::size_t line(const std::string& column) const {
+    const auto found = lines_.find(column);
+    return found == lines_.end() ? line_of(table_) : found->second;
+  }
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const toml::node* find(const char* key, bool required) {
+    asked_.insert(key);
+    const toml::node* node = table_.get(key);
+    if (node == nullptr && required) fail(table_, fmt::format("{} lacks '{}'", where_, key));
+    return node;
+  }
+
+  std::vector<std::string> values_of(const std::string& key, const toml::node& node) {
+    std::vector<std::string> all;
+    const auto add = [&](const toml::node& one) {
+      if (const auto* text = one.as_string()) {
+        all.push_back(text->get());
+      } else if (const auto* integer = one.as_integer()) {
+        all.push_back(std::to_string(integer->get()));
+      } else if (const auto* real = one.as_floating_point()) {
+        all.push_back(shortest(real->get()));
+      } else {
+        fail(one, fmt::format("'{}' holds something that is neither text nor a number", key));
+      }
+    };
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& one : *list)
+        add(one);
+      if (list->empty()) fail(node, fmt::format("'{}' is empty", key));
+      if (list->size() > most_rows) fail(node, fmt::format("'{}' is too long", key));
+    } else {
+      add(node);
+    }
+    return all;
+  }
+
+  void fail(const toml::node& node, const std::string& message) {
+    if (!error_) error_ = error_at(file_, std::max<std::size_t>(1, line_of(node)), message);
+  }
+
+  const std::filesystem::path& file_;
+  const toml::table& table_;
+  std::string where_;
+  std::set<std::string> asked_;
+  std::map<std::string, std::size_t> lines_;
+  std::optional<Error> error_;
+};
+
+bool uses(const std::vector<std::string>& command, const std::string& name) {
+  return std::any_of(command.begin(), command.end(), [&](const std::string& word) {
+    return word.find("{" + name + "}") != std::string::npos;
+  });
+}
+
+/// Columns as long as the axis, each in the command or the axis itself.
+Result<void> check_columns(StudyTable& table, const StudyRecipe& recipe, const Reader& reader,
+                           const std::filesystem::path& file) {
+  const auto axis = table.columns.find(recipe.axis);
+  if (axis == table.columns.end()) {
+    return error_at(file, reader.line({}),
+                    fmt::format("the table lacks the axis '{}'", recipe.axis));
+  }
+  const std::set<std::string> distinct(axis->second.begin(), axis->second.end());
+  if (distinct.size() != axis->second.size())
+    return error_at(file, reader.line(recipe.axis), "the axis has a value twice");
+  for (auto& [name, values] : table.columns) {
+    if (values.size() == 1) values.resize(axis->second.size(), values.front());
+    if (values.size() != axis->second.size()) {
+      return error_at(file, reader.line(name),
+                      fmt::format("'{}' has {} values, the axis '{}' has {}", name, values.size(),
+                                  recipe.axis, axis->second.size()));
+    }
+    if (name != recipe.axis && !uses(recipe.command, name)) {
+      return error_at(file, reader.line(name), fmt::format("the command never uses {{{}}}", name),
+                      "write it where its value belongs, or leave the column out");
+    }
+  }
+  return {};
+}
+
+Result<StudyTable> read_table(const toml::table& from, const std::filesystem::path& file,
+                              const StudyRecipe& recipe, Reader& reader) {
+  StudyTable table;
+  table.repeats = reader.count("repeats", 1, 1);
+  table.warmup = reader.count("warmup", 0, 0);
+  table.cooldown = reader.duration("cooldown");
+  table.columns = reader.columns("table");
+  std::vector<std::string> seconds = reader.values("seconds", false);
+  if (reader.error()) return *reader.error();
+  if (auto checked = check_columns(table, recipe, reader, file); !checked) return checked.error();
+  const std::size_t rows = table.columns.at(recipe.axis).size();
+  if (seconds.size() == 1) seconds.resize(rows, seconds.front());
+  const std::size_t line = seconds.empty() ? 0 : line_of(*from.get("seconds"));
+  if (!seconds.empty() && seconds.size() != rows)
+    return error_at(file, line,
+                    fmt::format("'seconds' has {} values for {} rows", seconds.size(), rows));
+  for (const std::string& text : seconds) {
+    const auto value = parse_duration(text);
+    if (!value) return error_at(file, line, fmt::format("'{}' is no time in seconds", text));
+    table.seconds.push_back(*value);
+  }
+  return table;
+}
+
+}  // namespace
+
+Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::path& file) {
+  if (auto checked = TextCheck(text, file).run(); !checked) return checked.error();
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    return error_at(file, parsed.error().source().begin.line,
+                    std::string(parsed.error().description()));
+  }
+  StudyRecipe recipe;
+  recipe.name = file.stem().string();
+  Reader reader(file, parsed.table(), "the recipe");
+  recipe.title = reader.text("title", true);
+  recipe.source = reader.text("source", true);
+  recipe.axis = reader.text("axis", true);
+  recipe.axis_label = reader.text("axis_label", false);
+  recipe.item = reader.text("item", false);
+  recipe.command = reader.values("command", true);
+  const toml::table* quick = reader.table("quick");
+  if (reader.error()) return *reader.error();
+  if (recipe.axis_label.empty()) recipe.axis_label = recipe.axis;
+  auto full = read_table(parsed.table(), file, recipe, reader);
+  if (!full) return full.error();
+  recipe.full = std::move(*full);
+  Reader quick_reader(file, *quick, "[quick]");
+  auto small = read_table(*quick, file, recipe, quick_reader);
+  if (!small) return small.error();
+  recipe.quick = std::move(*small);
+  reader.refuse_others();
+  quick_reader.refuse_others();
+  if (reader.error()) return *reader.error();
+  if (quick_reader.error()) return *quick_reader.error();
+  return recipe;
+}
+
+Result<StudyRecipe> load_study(const std::filesystem::path& file) {
+  const auto text = read_text(file, longest_recipe);
+  if (!text) return text.error();
+  return parse_study(*text, file);
+}
+
+Result<std::vector<StudyRecipe>> list_studies(const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::vector<std::filesystem::path> files;
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (entry->path().extension() == ".toml") files.push_back(entry->path());
+  }
+  if (failure) {
+    return Error{Errc::not_found,
+                 "there are no recipes in " + folder.string() + ": " + failure.message(),
+                 "name a recipe by its path: ergo study FILE.toml"};
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<StudyRecipe> recipes;
+  for (const auto& file : files) {
+    auto recipe = load_study(file);
+    if (!recipe) return recipe.error();
+    recipes.push_back(std::move(*recipe));
+  }
+  return recipes;
+}
+
+Result<SweepSpec> sweep_of(const StudyRecipe& recipe, bool quick,
+                           const std::optional<std::string>& device) {
+  const StudyTable& table = quick ? recipe.quick : recipe.full;
+  SweepSpec spec;
+  spec.name = recipe.title;
+  spec.command = recipe.command;
+  const bool has_device = uses(recipe.command, "device");
+  if (device && !has_device) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("--device: the command of {} has no {{device}}", recipe.name),
+                 {}};
+  }
+  for (std::string& word : spec.command) {
+    if (word == "{device}") word = device.value_or("cpu");
+  }
+  spec.axes.push_back({recipe.axis, table.columns.at(recipe.axis)});
+  spec.repeats = table.repeats;
+  spec.warmup = table.warmup;
+  spec.cooldown = table.cooldown;
+  constexpr int too_large = 3;  // ergo-workload's exit code (docs/user/workloads.md)
+  spec.skip_code = too_large;
+  spec.capture_output = true;
+  for (const auto& [name, values] : table.columns) {
+    for (std::size_t row = 0; name != recipe.axis && row < values.size(); ++row)
+      spec.companions[recipe.axis + "=" + spec.axes.front().values[row]][name] = values[row];
+  }
+  return spec;
+}
+
+std::optional<Seconds> planned_length(const StudyTable& table) {
+  if (table.seconds.empty()) return std::nullopt;
+  Seconds length{0.0};
+  for (const Seconds one : table.seconds)
+    length += (one + table.cooldown) * static_cast<double>(table.repeats + table.warmup);
+  return length;
+}
+
+}  // namespace ergo
