@@ -45,7 +45,7 @@ Result<torch::Device> device_of(const std::string& name) {
         "use --device cpu, or build with a LibTorch that has CUDA, on a machine with a driver"};
   }
   if (device.has_index() &&
-      static_cast<std::size_t>(device.index()) >= torch::cuda::device_count()) {
+      static_cast<int>(device.index()) >= static_cast<int>(torch::cuda::device_count())) {
     return Error{Errc::not_supported,
                  fmt::format("there are only {} CUDA devices", torch::cuda::device_count()), ""};
   }
