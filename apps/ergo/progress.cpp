@@ -34,9 +34,18 @@ void Progress::on_phase(std::string_view phase, std::optional<Seconds> length) {
                    length ? ", " + report::format_duration(*length) : ""));
 }
 
+/// Only when stdout goes elsewhere: else the program writes to the same terminal.
+bool Progress::alone() const {
+  return terminal_ && ::isatty(STDOUT_FILENO) != 1;
+}
+
+bool Progress::note(const std::string& text) {
+  if (alone()) note_ = "  " + text;
+  return alone();
+}
+
 void Progress::on_progress(const Timeline& timeline, Instant begin) {
-  // Only when stdout goes elsewhere: else the program writes to the same terminal.
-  if (!terminal_ || ::isatty(STDOUT_FILENO) == 1) return;
+  if (!alone()) return;
   std::string line;
   std::set<std::string> channels;
   std::optional<Instant> latest;
@@ -49,7 +58,8 @@ void Progress::on_progress(const Timeline& timeline, Instant begin) {
       line += fmt::format("  {} {}", info.channel, report::format_power(Watts(last->value)));
     }
   }
-  if (latest) show(fmt::format("{}  {}{}", label_, report::format_duration(*latest - begin), line));
+  if (latest)
+    show(fmt::format("{}  {}{}{}", label_, report::format_duration(*latest - begin), line, note_));
 }
 
 }  // namespace ergo::cli

@@ -9,6 +9,7 @@
 #include "ergo/report/json.hpp"
 #include "ergo/store/store.hpp"
 #include "limit_guard.hpp"
+#include "live_line.hpp"
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "verbs.hpp"
@@ -32,6 +33,7 @@ struct RunFlags {
   std::string aipowermeter;
   std::string name;
   double power_limit = 0;  ///< W; 0: as it is
+  std::string budget;
   bool quiet = false;
   bool explain = false;
 };
@@ -55,6 +57,7 @@ class RunSession {
   Result<void> open_store();
   Result<void> set_power_limit();
   Result<std::optional<int>> run_once(int index, bool warmup);
+  LiveOptions live_options(LiveLine& line, std::optional<std::string>& stop) const;
   Result<void> save_run(const RunOutcome& outcome, RunWriter* writer);
   Result<void> write_reports();
 
@@ -115,6 +118,18 @@ Result<void> RunSession::save_run(const RunOutcome& outcome, RunWriter* writer) 
   return first_failure;
 }
 
+/// `stop` gets the reason when the budget ends the run.
+LiveOptions RunSession::live_options(LiveLine& line, std::optional<std::string>& stop) const {
+  LiveOptions options;
+  if (!flags_.budget.empty()) options.budget = parse_energy(flags_.budget).value();
+  options.on_status = [&line](const LiveStatus& status) { line.tell(status); };
+  options.on_stop = [&line, &stop](const BudgetStop& reason) {
+    stop = stop_text(reason);
+    line.say(*stop);
+  };
+  return options;
+}
+
 /// Returns the exit code when nothing further should be run.
 Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
   std::unique_ptr<RunWriter> writer;
@@ -134,11 +149,17 @@ Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
                            : fmt::format("run {}/{}", index + 1, flags_.repeat),
                     !flags_.quiet);
   CheckingEvents checking(limit_.get(), progress);
-  RecordingEvents events(writer.get(), begin, checking);
+  RecordingEvents recording(writer.get(), begin, checking);
+  LiveLine line(progress, !flags_.quiet);
+  std::optional<std::string> budget_stop;
+  LiveTotal events(live_options(line, budget_stop), recording);
   auto outcome = runner_.run({record_.command, index, warmup}, events);
   progress.clear();
   if (!outcome) return outcome.error();
   if (limit_) limit_->inspect(outcome->record);
+  if (budget_stop) outcome->record.warnings.push_back(*budget_stop);
+  if (!flags_.budget.empty() && !outcome->record.total.measured && !outcome->record.total.estimated)
+    outcome->record.warnings.emplace_back("the budget could not be watched: no energy is known");
   if (outcome->launch_error) {
     print_error(*outcome->launch_error);
     return std::optional<int>(outcome->record.exit_code);
@@ -217,6 +238,11 @@ int run_command(const RunFlags& flags, const std::vector<std::string>& command) 
     return fail(
         {Errc::invalid_argument, "there is no command to run", "ergo run [options] -- COMMAND..."});
   }
+  if (!flags.budget.empty()) {
+    if (const auto budget = parse_energy(flags.budget); !budget)
+      return fail(
+          {budget.error().code, "--budget: " + budget.error().message, budget.error().remedy});
+  }
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
   if (auto checked = check_outputs(flags); !checked) return fail(checked.error());
@@ -238,6 +264,9 @@ void add_run(CommandLine& line) {
   verb->add_option("--power-limit", flags->power_limit,
                    "Set this power limit (W) on the GPUs, and restore it at the end")
       ->check(CLI::PositiveNumber);
+  verb->add_option("--budget", flags->budget,
+                   "Ask the program to end (SIGINT) when it has used this energy, or surely will: "
+                   "2kWh, 1.5MJ, 500J; each run by itself");
   verb->add_option("--store", flags->store,
                    "Keep all readings in this SQLite file (made when missing)");
   verb->add_option("--json", flags->json, "Write the report as JSON to a file, or - for stdout");

@@ -287,7 +287,8 @@ static inline void ergo_mark_keep(struct ergo_mark_state* s, const char* text, s
   s->kept_end += 2 + length;
 }
 
-static inline void ergo_mark_send(const char* verb, const char* name, long long count) {
+static inline void ergo_mark_send_all(const char* verb, const char* name, long long count,
+                                      long long total) {
   struct ergo_mark_state* s = &ergo_mark_shared;
   const int saved_errno = errno;
   char text[ERGO_MARK_BYTES];
@@ -306,6 +307,10 @@ static inline void ergo_mark_send(const char* verb, const char* name, long long 
     n = ergo_mark_put(text, n, " count=");
     n = ergo_mark_put_number(text, n, count);
   }
+  if (total > 0) {
+    n = ergo_mark_put(text, n, " total=");
+    n = ergo_mark_put_number(text, n, total);
+  }
   if (ergo_mark_lock(self)) {
     if (ergo_mark_ready(s, self) && (!ergo_mark_flush_kept(s) || !ergo_mark_try_send(s, text, n)))
       ergo_mark_keep(s, text, n);
@@ -314,6 +319,10 @@ static inline void ergo_mark_send(const char* verb, const char* name, long long 
     __atomic_fetch_add(&s->lost, 1, __ATOMIC_RELAXED);
   }
   errno = saved_errno;
+}
+
+static inline void ergo_mark_send(const char* verb, const char* name, long long count) {
+  ergo_mark_send_all(verb, name, count, 0);
 }
 
 /* ---- Public ---- */
@@ -325,6 +334,11 @@ static inline void ergo_mark_begin(const char* name) {
 /* Begins a window of `count` items; a negative count is none. */
 static inline void ergo_mark_begin_count(const char* name, long long count) {
   ergo_mark_send("ergo1 begin ", name, count);
+}
+/* The same, and says how many windows of this name there will be in all: `ergo run` then predicts
+ * what they will have cost together. */
+static inline void ergo_mark_begin_total(const char* name, long long count, long long total) {
+  ergo_mark_send_all("ergo1 begin ", name, count, total);
 }
 /* Ends the window of this name that was begun last. */
 static inline void ergo_mark_end(const char* name) {

@@ -22,9 +22,12 @@ class Mark {
  public:
   /// `count`: how many items (samples, steps, inferences) the window holds; negative when it is not
   /// known.
-  explicit Mark(const char* name, long long count = -1) noexcept : count_(count) {
+  /// `total`: how many windows of this name there will be in all (epochs); `ergo run` then predicts
+  /// what they will have cost together. 0 when it is not known.
+  explicit Mark(const char* name, long long count = -1, long long total = 0) noexcept
+      : count_(count) {
     std::strncpy(name_, name == nullptr ? "" : name, sizeof name_ - 1);
-    ergo_mark_begin(name_);
+    ergo_mark_begin_total(name_, -1, total);
   }
   Mark(const Mark&) = delete;
   Mark& operator=(const Mark&) = delete;
@@ -45,8 +48,8 @@ class Mark {
   bool ended_ = false;
 };
 
-inline void mark_begin(const char* name, long long count = -1) noexcept {
-  ergo_mark_begin_count(name, count);
+inline void mark_begin(const char* name, long long count = -1, long long total = 0) noexcept {
+  ergo_mark_begin_total(name, count, total);
 }
 inline void mark_end(const char* name, long long count = -1) noexcept {
   ergo_mark_end_count(name, count);

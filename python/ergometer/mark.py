@@ -11,7 +11,8 @@ when the socket is full, marks are kept in memory and sent with the next ones or
 reported as a number. Safe to use from several threads and after ``os.fork()``.
 
 Windows of one name nest like brackets within a process; different names may overlap. ``count`` says how many items
-(samples, steps, inferences) a window held; energy per item is then reported too. Blanks in names become ``_``.
+(samples, steps, inferences) a window held; energy per item is then reported too. ``total`` says how many windows of a name
+there will be: ``ergo run`` then predicts what all of them will have cost. Blanks in names become ``_``.
 
 Only the standard library is needed; the file works on its own too.
 """
@@ -174,7 +175,7 @@ def _encoded(name):
     return clean.encode("utf-8", "replace")[:_NAME_BYTES].decode("utf-8", "ignore").encode()
 
 
-def _send(verb, name, count):
+def _send(verb, name, count, total=None):
     if not _sender.on:
         return
     now = time.monotonic_ns()
@@ -182,14 +183,17 @@ def _send(verb, name, count):
         text = b"ergo1 %s %s %d" % (verb, _encoded(str(name)), now)
         if count is not None and count >= 0:
             text += b" count=%d" % int(count)
+        if total is not None and total > 0:
+            text += b" total=%d" % int(total)
         _sender.send(text)
     except Exception:  # a measurement must not break the program that it measures
         pass
 
 
-def begin(name, count=None):
-    """Begins a window."""
-    _send(b"begin", name, count)
+def begin(name, count=None, total=None):
+    """Begins a window. `total`: how many windows of this name there will be in all (epochs); `ergo run` then predicts
+    what they will have cost together."""
+    _send(b"begin", name, count, total)
 
 
 def end(name, count=None):
@@ -212,12 +216,13 @@ class window:
         def predict(batch): ...
     """
 
-    def __init__(self, name, count=None):
+    def __init__(self, name, count=None, total=None):
         self.name = name
         self.count = count
+        self.total = total
 
     def __enter__(self):
-        begin(self.name)
+        begin(self.name, total=self.total)
         return self
 
     def __exit__(self, *failure):
@@ -227,7 +232,7 @@ class window:
     def __call__(self, function):
         @functools.wraps(function)
         def marked(*args, **kwargs):
-            with window(self.name, self.count):
+            with window(self.name, self.count, self.total):
                 return function(*args, **kwargs)
 
         return marked

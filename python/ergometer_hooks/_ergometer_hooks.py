@@ -36,11 +36,13 @@ def patch(part, module):
             _parts[part].patch(module)
 
 
-def send(verb, name, at, count=None):
+def send(verb, name, at, count=None, total=None):
     """One mark with a time of its own. A window may be sent in whole when it has ended."""
     text = b"ergo1 %s %s %d" % (verb, name.encode(), at)
     if count is not None:
         text += b" count=%d" % count
+    if total is not None and total > 0:
+        text += b" total=%d" % total
     mark._sender.send(text)
 
 
@@ -79,16 +81,16 @@ def before(owner, name, act):
 
 
 class Window:
-    """An open window. Ends once, and only in the process that began it."""
+    """An open window. Ends once, and only in the process that began it. `total`: how many of its name there will be."""
 
     __slots__ = ("name", "pid", "open", "began")
 
-    def __init__(self, name, at=None):
+    def __init__(self, name, at=None, total=None):
         self.name = name
         self.pid = os.getpid()
         self.open = True
         self.began = now() if at is None else at
-        send(b"begin", name, self.began)
+        send(b"begin", name, self.began, None, total)
 
     def end(self, count=None, at=None):
         if self.open and self.pid == os.getpid():
@@ -166,7 +168,7 @@ def batch_size(batch, depth=0):
 class _ThreadState(threading.local):
     def __init__(self):
         self.phases = []  # of Keras, outermost first
-        self.owner = None  # "trainer": Lightning or Transformers says where epochs begin and end
+        self.total = None  # epochs of the training, as Lightning or Transformers says
 
 
 local = _ThreadState()

@@ -7,6 +7,7 @@ with TensorFlow, whose loops take them inside a graph, from what the data source
 
 import collections
 import os
+import sys
 import weakref
 
 hooks = None
@@ -35,8 +36,8 @@ class _Phase:
 
     __slots__ = ("window", "count", "batches", "ticks", "source", "known", "stack", "parent")
 
-    def __init__(self, name):
-        self.window = hooks.Window(name)
+    def __init__(self, name, total=None):
+        self.window = hooks.Window(name, None, total)
         self.count = 0
         self.batches = 0
         self.ticks = 0
@@ -73,9 +74,10 @@ class _Loop:
         self.open = []
         self.steps = hooks.Steps()
         self.pid = os.getpid()
+        self.total = None  # epochs
 
-    def begin(self, name):
-        self.open.append(_Phase(name))
+    def begin(self, name, total=None):
+        self.open.append(_Phase(name, total))
 
     def end(self, *names):
         """Ends the innermost window of these names, and all that is still open in it."""
@@ -119,6 +121,7 @@ def _loop(callbacks):
 def _train_begin(callbacks):
     loop = _loop(callbacks)
     loop.close()
+    loop.total = None
     loop.begin("fit")
 
 
@@ -128,8 +131,21 @@ def _epoch_begin(callbacks):
         return
     loop.end("epoch")
     hooks.synchronize()
-    loop.begin("epoch")
+    if loop.total is None:
+        loop.total = _epochs(callbacks, sys._getframe(2))
+    loop.begin("epoch", loop.total)
     loop.steps.start(loop.open[-1].window.began)
+
+
+def _epochs(callbacks, caller):
+    """How many epochs the training has been told to take; 0 when that is not known. Keras tells its callbacks the number
+    of the last one, and where it begins only `fit` itself knows."""
+    try:
+        last = (getattr(callbacks, "params", None) or {}).get("epochs")
+        names = caller.f_locals
+        return int(names.get("epochs", last)) - int(names.get("initial_epoch") or 0)
+    except Exception:
+        return 0
 
 
 def _train_batch_end(callbacks):

@@ -84,7 +84,7 @@ class _Iteration:
     def stepped(self):
         if not self.trained:
             self.trained = True
-            self.window = hooks.Window("epoch", self.began)
+            self.window = hooks.Window("epoch", self.began, hooks.local.total)
 
     def end(self):
         if self.over or self.pid != os.getpid():

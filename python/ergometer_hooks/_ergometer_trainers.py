@@ -39,6 +39,7 @@ def _lightning_fit(trainer, package):
         def on_fit_start(self, *ignored):
             self._end()
             self.window = hooks.Window("fit")
+            hooks.local.total = _lightning_epochs(trainer)
 
         def on_validation_start(self, trainer, *ignored):
             part = hooks._parts.get("torch")
@@ -55,12 +56,20 @@ def _lightning_fit(trainer, package):
             self._end()
 
         def _end(self):
+            hooks.local.total = None
             if self.window is not None:
                 hooks.synchronize()
                 self.window.end()
                 self.window = None
 
     trainer.callbacks.insert(0, _guarded(_ErgometerCallback)())
+
+
+def _lightning_epochs(trainer):
+    """None when steps or time, not epochs, end the training."""
+    if not trainer.max_epochs or trainer.max_epochs < 0 or trainer.max_steps not in (-1, None):
+        return None
+    return trainer.max_epochs - trainer.current_epoch
 
 
 def _transformers_train(trainer):
@@ -72,13 +81,15 @@ def _transformers_train(trainer):
     class _ErgometerCallback(TrainerCallback):
         window = None
 
-        def on_train_begin(self, *ignored, **more):
+        def on_train_begin(self, arguments, state, *ignored, **more):
             self.window = hooks.Window("fit")
+            hooks.local.total = int(state.num_train_epochs) - int(state.epoch or 0)
 
         def on_epoch_end(self, *ignored, **more):
             _end_epoch()
 
         def on_train_end(self, *ignored, **more):
+            hooks.local.total = None
             if self.window is not None:
                 hooks.synchronize()
                 self.window.end()

@@ -43,6 +43,8 @@ constexpr std::size_t longest_name = 255;
 /// An event of this name, followed by a number, is a sender's report of marks that it could not
 /// send.
 constexpr std::string_view lost_prefix = "ergo.lost=";
+constexpr std::string_view count_key = "count=";
+constexpr std::string_view total_key = "total=";
 /// Two clocks' readings of one moment may differ by this much (thread scheduled away between stamp
 /// and send aside).
 constexpr std::int64_t tolerance_ns = 1'000'000;
@@ -118,7 +120,7 @@ std::string printable(std::string_view bytes) {
 
 Result<MarkMessage> parse_mark(std::string_view datagram) {
   const auto words = split(datagram, ' ');
-  if (words.size() < 4 || words.size() > 5) return malformed("it has not four or five words");
+  if (words.size() < 4 || words.size() > 6) return malformed("it has not four to six words");
   if (words[0] != "ergo1") return malformed("it does not start with ergo1");
   const auto kind = kind_of(words[1]);
   if (!kind) return malformed("it is neither begin, end nor event");
@@ -127,15 +129,17 @@ Result<MarkMessage> parse_mark(std::string_view datagram) {
   if (!is_clean_utf8(name)) return malformed("its name is not plain text");
   const auto time = natural(words[3]);
   if (!time) return malformed("its time is not a number of nanoseconds");
-  MarkMessage mark{*kind, std::string(name), Instant{*time}, std::nullopt};
-  if (words.size() == 5) {
-    constexpr std::string_view key = "count=";
-    if (*kind == MarkKind::event || !words[4].starts_with(key)) {
-      return malformed("its last word is unknown");
-    }
-    mark.count = natural(words[4].substr(key.size()));
+  MarkMessage mark{*kind, std::string(name), Instant{*time}, std::nullopt, std::nullopt};
+  std::size_t next = 4;
+  if (next < words.size() && *kind != MarkKind::event && words[next].starts_with(count_key)) {
+    mark.count = natural(words[next++].substr(count_key.size()));
     if (!mark.count) return malformed("its count is not a whole number");
   }
+  if (next < words.size() && *kind == MarkKind::begin && words[next].starts_with(total_key)) {
+    mark.total = natural(words[next++].substr(total_key.size()));
+    if (!mark.total) return malformed("its total is not a whole number");
+  }
+  if (next < words.size()) return malformed("its last word is unknown");
   return mark;
 }
 

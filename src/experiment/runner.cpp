@@ -62,6 +62,7 @@ class OpenWindows {
   explicit OpenWindows(RunEvents& events) : events_(events) {}
 
   void take(const MarkMessage& mark, int pid) {
+    events_.on_mark(mark, pid);
     std::vector<MarkMessage>& open = open_[{pid, mark.name}];
     if (mark.kind == MarkKind::begin) open.push_back(mark);
     if (mark.kind != MarkKind::end || open.empty()) return;
@@ -162,6 +163,7 @@ class MeasuredRun {
   ChildSpec child_spec();
   Result<void> start_sampling(int pid);
   std::optional<ChildEnd> wait_for_end(Child& child);
+  void ask_to_end(const Child& child);
   void linger();
   void finish(Child& child, const ChildEnd& end);
   void collect_warnings();
@@ -175,8 +177,10 @@ class MeasuredRun {
   MarkServer marks_;
   std::shared_ptr<Timeline> timeline_;
   std::optional<process::RunCgroup> cgroup_;
+  std::shared_ptr<const process::ProcessTree> tree_;
   std::unique_ptr<Sensor> process_sensor_;
   std::unique_ptr<Sampler> sampler_;
+  bool asked_to_end_ = false;
   std::vector<Window> idle_;
   Seconds cpu_before_{0.0};
   RunRecord record_;
@@ -212,6 +216,7 @@ Result<void> MeasuredRun::start_sampling(int pid) {
   options.before_exec = true;
   options.tree = tree;
   state_.scope->set(tree);
+  tree_ = tree;
   std::vector<Sensor*> sensors = state_.sensors();
   if (auto sensor = process::open(pid, state_.environment, options)) {
     process_sensor_ = std::move(*sensor);
@@ -237,7 +242,18 @@ std::optional<ChildEnd> MeasuredRun::wait_for_end(Child& child) {
     }
     if (*end) return **end;
     events_.on_progress(*timeline_, child.started());
+    if (!asked_to_end_ && events_.wants_stop()) ask_to_end(child);
   }
+}
+
+/// To the whole group, as the terminal does it: a shell between would keep the signal to itself.
+void MeasuredRun::ask_to_end(const Child& child) {
+  asked_to_end_ = true;
+  for (const process::Stat& member : tree_->members()) {
+    if (member.pid != child.pid() && ::getpgid(member.pid) == ::getpgrp())
+      ::kill(member.pid, SIGINT);
+  }
+  std::ignore = child.send(SIGINT);
 }
 
 void MeasuredRun::linger() {
@@ -320,6 +336,7 @@ RunOutcome MeasuredRun::execute() {
   }
   collect_warnings();
   outcome.stop_signal = signals_.stop_signal();
+  if (asked_to_end_ && !outcome.stop_signal) outcome.stop_signal = SIGINT;
   outcome.record = std::move(record_);
   outcome.timeline = timeline_;
   return outcome;

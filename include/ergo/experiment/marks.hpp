@@ -1,7 +1,7 @@
 #pragma once
 // Marks: how a running program names its phases. A mark is one datagram of text:
 //
-//   ergo1 begin NAME T_NS [count=N]
+//   ergo1 begin NAME T_NS [count=N] [total=M]
 //   ergo1 end NAME T_NS [count=N]
 //   ergo1 event NAME T_NS
 //
@@ -32,10 +32,12 @@ struct MarkMessage {
   std::string name;
   Instant time;
   std::optional<std::int64_t> count;  ///< items in the window; never with an event
+  std::optional<std::int64_t>
+      total;  ///< windows of this name there will be in all; only with a begin
 };
 
 /// Reads one datagram. Strict: single spaces, nothing before or after; NAME is 1 to 255 bytes of
-/// UTF-8 without spaces and control characters; T_NS and N are decimal and not negative. Errors:
+/// UTF-8 without spaces and control characters; T_NS, N and M are decimal and not negative. Errors:
 /// corrupt.
 Result<MarkMessage> parse_mark(std::string_view datagram);
 

@@ -50,6 +50,11 @@ class RunEvents {
   /// A marked window has ended. On the marks' thread; its number counts ends, not starts. Must not
   /// block.
   virtual void on_window(const MarkedWindow& /*window*/) {}
+  /// Each well-formed mark as it arrives. On the marks' thread. Must not block.
+  virtual void on_mark(const MarkMessage& /*mark*/, int /*pid*/) {}
+  /// Asked after each on_progress: true has the command asked to end, once, by a SIGINT to all its
+  /// processes in ergo's group, as Ctrl-C would. The outcome's stop signal is then SIGINT.
+  virtual bool wants_stop() { return false; }
   /// On the sampler's thread, once per sample. Must not block.
   virtual void on_sample(const Timeline& /*timeline*/, SignalId /*id*/, const Sample& /*sample*/) {}
 };
