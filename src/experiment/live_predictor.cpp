@@ -14,8 +14,8 @@ namespace {
 /// The prior on the scatter of cycles: so many observations, of this coefficient of variation.
 constexpr double prior_weight = 2;
 constexpr double prior_variation = 0.05;
-/// A slope means nothing before this many observations.
-constexpr std::size_t fewest_for_trend = 4;
+/// And on the trend: standard deviation of its slope, relative to the mean, per cycle.
+constexpr double prior_slope = 0.003;
 
 /// Two-sided 95 % quantile of Student's t (Abramowitz and Stegun 26.7.5; under 0.1 % off from 3 on,
 /// which is where it is used; 2 is exact).
@@ -63,53 +63,62 @@ void CyclePredictor::add(double cycles, double amount) {
   seen_ += cycles;
 }
 
-/// Slope of the amount of a cycle against its number, as far as it exceeds its standard error
-/// (weighted least squares).
-double CyclePredictor::trend_beyond_noise() const {
-  if (observations_.size() < fewest_for_trend) return 0;
-  double w = 0, wx = 0, wy = 0;
-  for (const Observation& o : observations_) {
-    w += o.cycles;
-    wx += o.cycles * o.centre;
-    wy += o.amount;
-  }
+/// Sums over the observations, weighted by their cycles.
+struct CyclePredictor::Sums {
+  double cycles = 0;
+  double mean = 0;    ///< of a cycle
+  double centre = 0;  ///< mean number of cycles before
   double sxx = 0, sxy = 0, syy = 0;
+};
+
+CyclePredictor::Sums CyclePredictor::sums() const {
+  Sums s;
+  double amount = 0;
   for (const Observation& o : observations_) {
-    const double dx = o.centre - wx / w;
-    const double dy = o.amount / o.cycles - wy / w;
-    sxx += o.cycles * dx * dx;
-    sxy += o.cycles * dx * dy;
-    syy += o.cycles * dy * dy;
+    s.cycles += o.cycles;
+    s.centre += o.cycles * o.centre;
+    amount += o.amount;
   }
-  if (sxx <= 0) return 0;
-  const double slope = sxy / sxx;
-  const double rest = std::max(0.0, syy - slope * sxy);
-  const double error = std::sqrt(rest / (static_cast<double>(observations_.size()) - 2) / sxx);
-  return std::max(0.0, std::abs(slope) - error);
+  s.mean = amount / s.cycles;
+  s.centre /= s.cycles;
+  for (const Observation& o : observations_) {
+    const double dx = o.centre - s.centre;
+    const double dy = o.amount / o.cycles - s.mean;
+    s.sxx += o.cycles * dx * dx;
+    s.sxy += o.cycles * dx * dy;
+    s.syy += o.cycles * dy * dy;
+  }
+  return s;
 }
 
 std::optional<Estimate> CyclePredictor::sum_of(double cycles) const {
   if (observations_.empty()) return std::nullopt;
   const auto n = static_cast<double>(observations_.size());
-  double total = 0, amount = 0, centre = 0;
-  for (const Observation& o : observations_) {
-    total += o.cycles;
-    amount += o.amount;
-    centre += o.cycles * o.centre;
-  }
-  const double mean = amount / total;
-  centre /= total;
-  double squares = prior_weight * (prior_variation * mean) * (prior_variation * mean) * total / n;
-  for (const Observation& o : observations_) {
-    const double off = o.amount / o.cycles - mean;
-    squares += o.cycles * off * off;
-  }
+  const Sums s = sums();
+  const double scatter = prior_variation * s.mean;
+  const double prior_squares = prior_weight * scatter * scatter * s.cycles / n;
   const double freedom = prior_weight + n - 1;
-  const double variance = squares / freedom * (cycles + cycles * cycles / total);
-  const double drift = trend_beyond_noise() * (seen_ + cycles / 2 - centre) * cycles;
-  const double half = student_95(freedom) * std::sqrt(variance) + drift;
-  const double value = mean * cycles;
-  return Estimate{value, std::max(0.0, value - half), value + half};
+  double variance = (prior_squares + s.syy) / freedom;
+  if (variance <= 0) return Estimate{s.mean * cycles, s.mean * cycles, s.mean * cycles};
+  double slope = 0, slope_variance = 0;
+  // The scatter is about the line, and the line depends on the scatter: twice is enough.
+  for (int round = 0; round < 2; ++round) {
+    const double prior = prior_slope * s.mean;
+    slope_variance = 1 / (1 / (prior * prior) + s.sxx / variance);
+    slope = s.sxy / variance * slope_variance;
+    variance = (prior_squares + s.syy - 2 * slope * s.sxy + slope * slope * s.sxx) / freedom;
+  }
+  // Sum over the cycles to come of their distance from the centre of those seen. A trend goes on
+  // for as long as it has been seen.
+  const double goes_on = std::min(cycles, seen_);
+  const double distance = (seen_ - s.centre + goes_on / 2) * goes_on +
+                          (seen_ - s.centre + goes_on) * (cycles - goes_on);
+
+  const double value = s.mean * cycles + slope * distance;
+  const double half =
+      student_95(freedom) * std::sqrt(variance * (cycles + cycles * cycles / s.cycles) +
+                                      distance * distance * slope_variance);
+  return Estimate{std::max(0.0, value), std::max(0.0, value - half), value + half};
 }
 
 }  // namespace ergo

@@ -55,6 +55,15 @@ TEST(ParseMark, ReadsTheThreeKinds) {
   EXPECT_EQ(begin->name, "epoch");
   EXPECT_EQ(begin->time.ns, 123456789);
   EXPECT_EQ(begin->count, 42);
+  EXPECT_FALSE(begin->total);
+  auto announced = parse_mark("ergo1 begin epoch 1 total=10");
+  ASSERT_TRUE(announced);
+  EXPECT_EQ(announced->total, 10);
+  EXPECT_FALSE(announced->count);
+  auto both = parse_mark("ergo1 begin epoch 1 count=42 total=10");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->count, 42);
+  EXPECT_EQ(both->total, 10);
   auto end = parse_mark("ergo1 end époque/1 0");
   ASSERT_TRUE(end);
   EXPECT_EQ(end->kind, MarkKind::end);
@@ -93,6 +102,13 @@ TEST(ParseMark, RefusesEverythingElse) {
                                 "ergo1 begin epoch 1 count=9223372036854775808",
                                 "ergo1 begin epoch 1 items=3",
                                 "ergo1 begin epoch 1 count=3 x",
+                                "ergo1 begin epoch 1 total=",
+                                "ergo1 begin epoch 1 total=-1",
+                                "ergo1 begin epoch 1 total=3 count=3",
+                                "ergo1 begin epoch 1 count=3 total=3 x",
+                                "ergo1 begin epoch 1 total=3 total=3",
+                                "ergo1 end epoch 1 total=3",
+                                "ergo1 event e 1 total=3",
                                 "ergo1 event e 1 count=3",
                                 "ergo1 begin a b 1",
                                 "ergo1 begin a\tb 1",
