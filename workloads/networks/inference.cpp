@@ -49,7 +49,7 @@ Result<PreparedModel> prepare_network(const InferenceOptions& options, const Ses
   network->eval();
   place(*network, session, options.execution.channels_last);
 
-  Tensor input = random_input(entry->name, options.batch, *size);
+  Tensor input = random_input(entry->name, options.batch, *size, session.device);
   if (!options.input.empty()) {
     Result<Tensor> stored = load_tensor(options.input, "input");
     if (!stored) return stored.error();

@@ -137,15 +137,16 @@ NetworkPtr make_network(std::string_view name, int size, const BertShape& bert) 
   return make_bert_squad(bert);  // the catalogue holds no other name
 }
 
-Tensor random_input(std::string_view name, int batch, int size) {
+Tensor random_input(std::string_view name, int batch, int size, torch::Device device) {
   constexpr int vocabulary = 30522;
-  if (name == "bert") return torch::randint(vocabulary, {batch, size}, torch::kInt64);
+  const auto whole = torch::dtype(torch::kInt64).device(device);
+  if (name == "bert") return torch::randint(vocabulary, {batch, size}, whole);
   if (name == "bert-squad") {
-    const Tensor ids = torch::randint(vocabulary, {batch, size}, torch::kInt64);
+    const Tensor ids = torch::randint(vocabulary, {batch, size}, whole);
     return torch::stack({ids, torch::zeros_like(ids), torch::ones_like(ids)}, 1);
   }
   const int channels = name.starts_with("mnist") ? 1 : 3;
-  return torch::randn({batch, channels, size, size});
+  return torch::randn({batch, channels, size, size}, device);
 }
 
 Error error_of(const std::exception& exception, const std::string& what) {

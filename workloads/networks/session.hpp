@@ -36,8 +36,9 @@ NetworkFacts facts_of(const torch::nn::Module& network);
 /// The network of a catalogue entry at a size that suits it, with random weights.
 NetworkPtr make_network(std::string_view name, int size, const BertShape& bert = {});
 
-/// An input for it: images of normal numbers, or token ids.
-Tensor random_input(std::string_view name, int batch, int size);
+/// An input for it: images of normal numbers, or token ids. Made on the device, so that one that is
+/// too large for the device never fills the machine's memory.
+Tensor random_input(std::string_view name, int batch, int size, torch::Device device);
 
 /// What LibTorch threw, as an error: memory becomes out_of_memory, missing kernels not_supported.
 Error error_of(const std::exception& exception, const std::string& what);
