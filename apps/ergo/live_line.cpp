@@ -15,8 +15,9 @@ std::string label(Provenance provenance) {
   return fmt::format(" ({})", report::name_of(provenance));
 }
 
+/// "epochs"; what torchrun's ranks add to the name ("epoch/rank0") is left out.
 std::string plural(const std::string& name, std::int64_t n) {
-  return n == 1 ? name : name + "s";
+  return name.substr(0, name.find("/rank")) + (n == 1 ? "" : "s");
 }
 
 bool holds(const Estimate& interval, double value) {

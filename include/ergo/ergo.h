@@ -76,6 +76,27 @@ int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* re
 /* Forgets an open window. */
 int ergo_cancel(ergo_monitor* monitor, ergo_window window);
 
+/* One signal that a monitor reads. */
+typedef struct ergo_signal {
+  char name[96]; /* "nvml.total_energy@gpu0", "gpu0.sm_utilization" */
+  char unit[16]; /* "J", "W", "%" */
+} ergo_signal;
+
+/* One reading. Energies are cumulative since the monitor's start. */
+typedef struct ergo_sample {
+  int64_t time_ns; /* CLOCK_MONOTONIC */
+  double value;
+} ergo_sample;
+
+/* Signals so far; their number may grow. 0 for a null pointer. */
+size_t ergo_signal_count(ergo_monitor* monitor);
+/* ERGO_INVALID when there is no such index. */
+int ergo_signal_at(ergo_monitor* monitor, size_t index, ergo_signal* signal);
+/* Readings of a signal from `from_ns` to `to_ns`, in order. Writes up to `capacity` of them;
+ * `count` tells how many there are. */
+int ergo_samples(ergo_monitor* monitor, size_t index, int64_t from_ns, int64_t to_ns,
+                 ergo_sample* samples, size_t capacity, size_t* count);
+
 /* "0.1.0" */
 const char* ergo_version(void);
 

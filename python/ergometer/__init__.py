@@ -10,6 +10,7 @@
     print(ergometer.measure(lambda: model(batch), repeat=10))
     report = ergometer.run(["python", "train.py"], repeat=3)
     frame = ergometer.Store("results.db").windows_frame()
+    print(ergometer.advise("sweep.csv", max_slowdown=0.05))
 
 Parts are loaded when they are first used, so that ``import ergometer`` costs almost nothing.
 """
@@ -29,6 +30,9 @@ _NAMES = {
     "Report": "_run",
     "run": "_run",
     "Store": "_store",
+    "Table": "_model",
+    "advise": "_model",
+    "predict": "_model",
     "ErgometerError": "_native",
 }
 __all__ = ["mark", *_NAMES]

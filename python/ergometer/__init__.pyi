@@ -1,5 +1,6 @@
 from . import aipowermeter as aipowermeter, mark as mark
 from ._measure import Measurement as Measurement, measure as measure
+from ._model import Table as Table, advise as advise, predict as predict
 from ._monitor import Monitor as Monitor, Window as Window
 from ._native import ErgometerError as ErgometerError
 from ._results import Channel as Channel, Energy as Energy

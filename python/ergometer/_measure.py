@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import statistics
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Measurement:
         return text + f"; {self.repeats} repeats of {self.number} calls"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self}</p>" + energies_table(self.results)
+        return f"<p>{html.escape(str(self))}</p>" + energies_table(self.results)
 
 
 def median_interval(values: List[float]) -> Tuple[float, float, float]:
@@ -74,7 +75,7 @@ def measure(
         raise ValueError("repeat must be 1 or more")
     own = monitor is None
     monitor = Monitor() if monitor is None else monitor
-    label = name or getattr(function, "__name__", "function")
+    label = str(name or getattr(function, "__name__", "function"))
     try:
         for _ in range(warmup):
             function()

@@ -7,7 +7,9 @@ import functools
 import os
 import sys
 import threading
-from typing import Any, Callable, Dict, List, Optional, TypeVar
+import time
+import weakref
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 
 from . import _native
 from ._native import ErgometerError
@@ -96,13 +98,15 @@ class Monitor:
 
     def _start(self) -> None:
         self._native = _native.library()
-        self._names: Dict[int, str] = {}
+        self._open: Dict[int, Tuple[str, int]] = {}  # name and begin of each open window
         self._pid = os.getpid()
         reason = ctypes.create_string_buffer(1024)
         gpus = self.gpus.encode() if self.gpus else None
         self._handle = self._native.ergo_monitor_start(self.period, gpus, reason, len(reason))
         if not self._handle:
             raise ErgometerError(reason.value.decode("utf-8", "replace"))
+        # At the end of the object or of the program, whichever comes first: no thread outlives what it reads.
+        self._stop = weakref.finalize(self, _stop, self._native, self._handle, self._pid)
 
     def _ready(self) -> Any:
         if self._closed:
@@ -125,22 +129,23 @@ class Monitor:
         if key == 0:
             raise ErgometerError(f"the window {name!r} could not be opened")
         with self._lock:
-            self._names[key] = name
+            self._open[key] = (name, time.monotonic_ns())
         return key
 
     def end(self, key: int, count: Optional[int] = None) -> Energy:
         """Closes a window. Raises ErgometerError when it is not open."""
         handle = self._ready()
-        name = self._open_name(key)
+        name, begin_ns = self._opened(key)
         if self.synchronize:
             _wait_for_gpu()
+        end_ns = time.monotonic_ns()
         result = _native.CResult()
         channels = (_native.CChannel * _CHANNELS)()
         status = self._native.ergo_end_channels(handle, key, ctypes.byref(result), channels, _CHANNELS)
         self._check(status, key)
-        energy = _energy(name, count, result, channels)
+        energy = _energy(name, count, result, channels, begin_ns, end_ns)
         with self._lock:
-            self._names.pop(key, None)
+            self._open.pop(key, None)
             self.results.append(energy)
         return energy
 
@@ -149,13 +154,12 @@ class Monitor:
         handle = self._ready()
         self._check(self._native.ergo_cancel(handle, key), key)
         with self._lock:
-            self._names.pop(key, None)
+            self._open.pop(key, None)
 
     def close(self) -> None:
         """Ends the thread. Open windows are forgotten. May be called twice."""
-        closed, self._closed = self._closed, True
-        if not closed and self._pid == os.getpid():
-            self._native.ergo_monitor_stop(self._handle)
+        self._closed = True
+        self._stop()
 
     def frame(self) -> Any:
         """The ended windows as a pandas DataFrame."""
@@ -163,12 +167,56 @@ class Monitor:
 
         return pandas.DataFrame([energy.as_dict() for energy in self.results])
 
-    def _open_name(self, key: int) -> str:
+    def signals(self) -> Dict[str, str]:
+        """What is read: name of the signal and its unit."""
+        handle = self._ready()
+        found: Dict[str, str] = {}
+        signal = _native.CSignal()
+        for index in range(self._native.ergo_signal_count(handle)):
+            if self._native.ergo_signal_at(handle, index, ctypes.byref(signal)) == _native.OK:
+                found[signal.name.decode()] = signal.unit.decode()
+        return found
+
+    def samples(self, signal: Optional[str] = None, window: Optional[Energy] = None) -> List[Dict[str, Any]]:
+        """Readings: signal, unit, time_ns (CLOCK_MONOTONIC), value. Of all signals, or of one; since the monitor's start,
+        or within a window that has ended."""
+        rows: List[Dict[str, Any]] = []
+        first, last = 0, 2**63 - 1
+        if window is not None and window.begin_ns is not None and window.end_ns is not None:
+            first, last = window.begin_ns, window.end_ns
+        signals = self.signals()
+        if signal is not None and signal not in signals:
+            raise ErgometerError(f"no signal is called {signal!r}; there are: {', '.join(signals) or 'none'}")
+        for index, (name, unit) in enumerate(signals.items()):
+            if signal in (None, name):
+                read = self._read(index, first, last)
+                rows += ({"signal": name, "unit": unit, "time_ns": s.time_ns, "value": s.value} for s in read)
+        return rows
+
+    def _read(self, index: int, first: int, last: int) -> List[_native.CSample]:
+        count = ctypes.c_size_t()
+        capacity = 1024
+        while True:
+            buffer = (_native.CSample * capacity)()
+            status = self._native.ergo_samples(self._handle, index, first, last, buffer, capacity, ctypes.byref(count))
+            if status != _native.OK:
+                return []
+            if count.value <= capacity:
+                return list(buffer[: count.value])
+            capacity = count.value + 1024
+
+    def samples_frame(self, signal: Optional[str] = None, window: Optional[Energy] = None) -> Any:
+        """samples() as a pandas DataFrame."""
+        import pandas
+
+        return pandas.DataFrame(self.samples(signal, window), columns=["signal", "unit", "time_ns", "value"])
+
+    def _opened(self, key: int) -> Tuple[str, int]:
         with self._lock:
-            name = self._names.get(key)
-        if name is None:
+            found = self._open.get(key)
+        if found is None:
             raise ErgometerError(f"no window with key {key} is open in this process")
-        return name
+        return found
 
     @staticmethod
     def _check(status: int, key: int) -> None:
@@ -183,15 +231,17 @@ class Monitor:
     def __exit__(self, *failure: Any) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        if hasattr(self, "_handle") and self._handle:
-            self.close()
-
     def _repr_html_(self) -> str:
         return energies_table(self.results)
 
 
-def _energy(name: str, count: Optional[int], result: Any, channels: Any) -> Energy:
+def _stop(native: Any, handle: int, pid: int) -> None:
+    """In the process that started it: a forked child has no such thread."""
+    if pid == os.getpid():
+        native.ergo_monitor_stop(handle)
+
+
+def _energy(name: str, count: Optional[int], result: Any, channels: Any, begin_ns: int, end_ns: int) -> Energy:
     found = [
         Channel(
             c.channel.decode(),
@@ -215,4 +265,6 @@ def _energy(name: str, count: Optional[int], result: Any, channels: Any) -> Ener
         result.high_j if measured else None,
         result.estimated_j if result.has_estimated else None,
         found,
+        begin_ns,
+        end_ns,
     )

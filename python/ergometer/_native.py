@@ -44,6 +44,14 @@ class CResult(ctypes.Structure):
     ]
 
 
+class CSignal(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char * 96), ("unit", ctypes.c_char * 16)]
+
+
+class CSample(ctypes.Structure):
+    _fields_ = [("time_ns", ctypes.c_int64), ("value", ctypes.c_double)]
+
+
 def _prefixes() -> Iterator[Path]:
     """Folders that may hold bin/ and lib/: that of an installation this package is part of, then that of `ergo`."""
     here = Path(os.path.abspath(__file__)).parent
@@ -90,6 +98,10 @@ def _declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
         ("ergo_begin", window, [monitor, text]),
         ("ergo_end_channels", ctypes.c_int, [monitor, window, result, ctypes.POINTER(CChannel), ctypes.c_size_t]),
         ("ergo_cancel", ctypes.c_int, [monitor, window]),
+        ("ergo_signal_count", ctypes.c_size_t, [monitor]),
+        ("ergo_signal_at", ctypes.c_int, [monitor, ctypes.c_size_t, ctypes.POINTER(CSignal)]),
+        ("ergo_samples", ctypes.c_int, [monitor, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(CSample),
+                                        ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
         ("ergo_version", text, []),
     ):
         function = getattr(loaded, name)

@@ -33,6 +33,8 @@ class Energy:
     high_j: Optional[float] = None
     estimated_j: Optional[float] = None
     channels: List[Channel] = field(default_factory=list)
+    begin_ns: Optional[int] = None  #: on CLOCK_MONOTONIC (time.monotonic_ns())
+    end_ns: Optional[int] = None
 
     @property
     def simulated(self) -> bool:

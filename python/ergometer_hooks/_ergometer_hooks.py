@@ -38,12 +38,19 @@ def patch(part, module):
 
 def send(verb, name, at, count=None, total=None):
     """One mark with a time of its own. A window may be sent in whole when it has ended."""
-    text = b"ergo1 %s %s %d" % (verb, name.encode(), at)
+    text = b"ergo1 %s %s%s %d" % (verb, name.encode(), _rank(), at)
     if count is not None:
         text += b" count=%d" % count
     if total is not None and total > 0:
         text += b" total=%d" % total
     mark._sender.send(text)
+
+
+def _rank():
+    """What torchrun's processes add to the names of their windows: "/rank1"."""
+    environ = os.environ
+    rank, size = environ.get("RANK", ""), environ.get("WORLD_SIZE", "")
+    return b"/rank" + rank.encode() if rank.isdigit() and size.isdigit() and int(size) > 1 else b""
 
 
 class Before:
@@ -169,6 +176,7 @@ class _ThreadState(threading.local):
     def __init__(self):
         self.phases = []  # of Keras, outermost first
         self.total = None  # epochs of the training, as Lightning or Transformers says
+        self.ahead = False  # the loop has read all batches before it has worked on the last one
 
 
 local = _ThreadState()

@@ -143,7 +143,7 @@ def _next_called(iterator):
         return
     if not iteration.no_grad and not iteration.trained:
         iteration.no_grad = not sys.modules["torch"].is_grad_enabled()
-    if iteration.exhausted():
+    if iteration.exhausted() and not hooks.local.ahead:
         iteration.end()
 
 

@@ -84,12 +84,14 @@ def _transformers_train(trainer):
         def on_train_begin(self, arguments, state, *ignored, **more):
             self.window = hooks.Window("fit")
             hooks.local.total = int(state.num_train_epochs) - int(state.epoch or 0)
+            hooks.local.ahead = True
 
         def on_epoch_end(self, *ignored, **more):
             _end_epoch()
 
         def on_train_end(self, *ignored, **more):
             hooks.local.total = None
+            hooks.local.ahead = False
             if self.window is not None:
                 hooks.synchronize()
                 self.window.end()

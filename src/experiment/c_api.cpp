@@ -122,6 +122,40 @@ int ergo_cancel(ergo_monitor* monitor, ergo_window window) {
   return cancelled ? ERGO_OK : status_of(cancelled.error());
 }
 
+size_t ergo_signal_count(ergo_monitor* monitor) {
+  return monitor == nullptr ? 0 : monitor->monitor->timeline().signal_count();
+}
+
+int ergo_signal_at(ergo_monitor* monitor, size_t index, ergo_signal* signal) {
+  if (signal == nullptr || index >= ergo_signal_count(monitor)) return ERGO_INVALID;
+  const ergo::SignalInfo& info =
+      monitor->monitor->timeline().info(static_cast<ergo::SignalId>(index));
+  copy_text(signal->name, sizeof signal->name, info.name);
+  copy_text(signal->unit, sizeof signal->unit, info.unit);
+  return ERGO_OK;
+}
+
+int ergo_samples(ergo_monitor* monitor, size_t index, int64_t from_ns, int64_t to_ns,
+                 ergo_sample* samples, size_t capacity, size_t* count) {
+  if (count == nullptr || index >= ergo_signal_count(monitor)) return ERGO_INVALID;
+  std::size_t n = 0;
+  try {
+    monitor->monitor->timeline().visit(static_cast<ergo::SignalId>(index), ergo::Instant{from_ns},
+                                       ergo::Instant{to_ns}, [&](const ergo::Sample& sample) {
+                                         // The timeline also shows the neighbours of the stretch.
+                                         if (sample.time.ns < from_ns || sample.time.ns > to_ns)
+                                           return;
+                                         if (samples != nullptr && n < capacity)
+                                           samples[n] = {sample.time.ns, sample.value};
+                                         ++n;
+                                       });
+  } catch (const std::exception&) {
+    return ERGO_INVALID;
+  }
+  *count = n;
+  return ERGO_OK;
+}
+
 const char* ergo_version(void) {
   return ERGO_VERSION;
 }

@@ -70,7 +70,8 @@ Monitor::~Monitor() {
 }
 
 Result<std::unique_ptr<Monitor>> Monitor::start(const MonitorOptions& options) {
-  static SystemClock clock;
+  // Never destroyed: the threads of monitors that nobody stops read it until the process ends.
+  static SystemClock& clock = *new SystemClock;
   return start(Environment::from_process(), options, clock);
 }
 
@@ -125,6 +126,10 @@ std::size_t Monitor::open_windows() const {
 
 const Discovery& Monitor::discovery() const {
   return state_->found;
+}
+
+const Timeline& Monitor::timeline() const {
+  return state_->timeline;
 }
 
 std::vector<std::string> Monitor::warnings() const {

@@ -14,6 +14,18 @@ BUILD = BINARIES.parent
 PACKAGE = HERE.parent.parent / "python"
 HOOKS = str(BUILD / "share/ergo/python/ergometer_hooks")
 LIBRARY = BUILD / "lib/libergo_c.so"
+#: A Python with torch, and what builds on it.
+TORCH_PYTHON = os.environ.get("ERGO_TORCH_PYTHON") or "/usr/bin/python3"
+
+
+def lacks(python, *modules):
+    """What an interpreter cannot import, as a reason to skip; "" when it has all."""
+    if not os.access(python, os.X_OK):
+        return f"there is no {python}"
+    code = "import importlib.util, sys; print(*(m for m in sys.argv[1:] if not importlib.util.find_spec(m)))"
+    done = subprocess.run([python, "-c", code, *modules], capture_output=True, text=True)
+    missing = done.stdout.split() if done.returncode == 0 else list(modules)
+    return f"{python} lacks {', '.join(missing)} (tools/packages test, tools/python_environments)" if missing else ""
 
 
 class PythonCase(ErgoCase):

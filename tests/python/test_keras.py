@@ -47,7 +47,7 @@ DENSE = """
 class Keras(PythonCase):
     def setUp(self):
         super().setUp()
-        self.environment.update(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu", KERAS_HOME=str(self.folder / "keras"))
+        self.environment.update(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3", KERAS_HOME=str(self.folder / "keras"))
 
     def train(self, text, **options):
         return self.windows(self.script(textwrap.dedent(DENSE) + textwrap.dedent(text)), **options)
@@ -108,6 +108,15 @@ class Keras(PythonCase):
             build(Custom).fit(x, y, batch_size=50, epochs=2, verbose=0)
         """)
         self.assertEqual(names(windows), [("fit", None), ("epoch", 100), ("epoch", 100)])
+
+    def test_the_live_total_of_a_training_that_goes_on(self):
+        done = self.ergo("run", "--", self.python, self.script(textwrap.dedent(DENSE) + textwrap.dedent("""
+            import time
+            slow = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(0.6))
+            build().fit(x, y, batch_size=50, initial_epoch=3, epochs=7, verbose=0, callbacks=[slow])
+        """)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^ergo: 2 of 4 epochs: ")
 
     def test_an_evaluation_within_training_and_a_second_training(self):
         _, windows = self.train("""

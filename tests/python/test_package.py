@@ -3,9 +3,12 @@ import ast
 import importlib.util
 import json
 import math
+import shutil
 import subprocess
 import textwrap
+import time
 import unittest
+import zipfile
 
 from python_case import ERGO, LIBRARY, PACKAGE, PythonCase
 
@@ -133,11 +136,61 @@ class Monitors(PackageCase):
         self.assertGreaterEqual(child[0], 0.05)
         self.assertEqual(child[1], 1)
 
+    def test_a_monitor_that_nobody_closes_ends_with_the_program(self):
+        for ending in ("", "raise SystemExit(3)", "os.kill(os.getpid(), signal.SIGINT)"):
+            done = self.plain("-c", "import ergometer, os, signal\nm = [ergometer.Monitor(period=0.001) for _ in range(4)]\n"
+                              "m[0].begin('open')\n" + ending)
+            self.assertEqual(done.returncode, {"": 0, "raise SystemExit(3)": 3}.get(ending, -2), done.stderr)
+
     def test_a_missing_library_is_explained(self):
         self.environment["ERGO_LIBRARY"] = "/nonexistent/libergo_c.so"
         done = self.plain("-c", "import ergometer; ergometer.Monitor()")
         self.assertIn(b"ERGO_LIBRARY", done.stderr)
         self.assertEqual(done.returncode, 1)
+
+    def test_samples_of_a_window(self):
+        got = self.answer("""
+            with ergometer.Monitor(period=0.02) as monitor:
+                time.sleep(0.1)
+                with monitor.window("work") as window:
+                    time.sleep(0.5)
+                time.sleep(0.1)
+                signals = monitor.signals()
+                energy = next(name for name in signals if name.startswith("nvml.total_energy"))
+                rows = monitor.samples(energy, window.result)
+                try:
+                    monitor.samples("nothing")
+                    unknown = ""
+                except ergometer.ErgometerError as error:
+                    unknown = str(error)
+                print(json.dumps([signals, rows, len(monitor.samples(energy)), window.result.begin_ns, window.result.end_ns,
+                                  window.result.measured_j, unknown, len(monitor.samples(window=window.result))]))
+        """, before=("--sim", "v100"))
+        signals, rows, everything, begin, end, joules, unknown, in_window = got
+        self.assertEqual(signals["gpu0.sm_utilization"], "%")
+        self.assertGreater(len(rows), 5)
+        self.assertGreater(everything, len(rows))
+        self.assertGreater(in_window, len(rows))
+        self.assertEqual({row["unit"] for row in rows}, {"J"})
+        times = [row["time_ns"] for row in rows]
+        self.assertEqual(times, sorted(times))
+        self.assertTrue(begin <= times[0] and times[-1] <= end)
+        self.assertAlmostEqual((end - begin) / 1e9, 0.5, delta=0.4)
+        # The counter's rise within the window is no more than what the window cost in all.
+        self.assertLessEqual(rows[-1]["value"] - rows[0]["value"], 1.1 * joules)
+        self.assertIn("nvml.total_energy", unknown)
+
+    def test_more_samples_than_the_first_buffer_holds(self):
+        got = self.answer("""
+            with ergometer.Monitor(period=0.001) as monitor:
+                name = next(iter(monitor.signals()))
+                while len(monitor.samples(name)) < 1500:
+                    time.sleep(0.1)
+                rows = monitor.samples(name)
+            print(json.dumps([len(rows), len({row["time_ns"] for row in rows})]))
+        """, before=("--sim", "v100"))
+        self.assertGreaterEqual(got[0], 1500)
+        self.assertEqual(got[0], got[1])
 
 
 class Measuring(PackageCase):
@@ -253,6 +306,191 @@ class Frames(StoreCase):
             print(json.dumps([list(frame.columns), len(store.windows_frame()), len(store.runs_frame())]))
         """)
         self.assertEqual(shape, [["signal", "time_s", "value", "half_width_s"], 2, 1])
+
+    @unittest.skipUnless(importlib.util.find_spec("pandas"), "pandas is not installed for this Python")
+    def test_frames_of_a_monitor(self):
+        got = self.answer("""
+            with ergometer.Monitor(period=0.02) as monitor:
+                with monitor.window("work", count=3) as window:
+                    time.sleep(0.2)
+                windows, samples = monitor.frame(), monitor.samples_frame(window=window.result)
+            print(json.dumps([list(windows["name"]), list(samples.columns), sorted(set(samples["unit"])), len(samples),
+                              len(monitor.results)]))
+        """, before=("--sim", "v100"))
+        self.assertEqual(got[:2], [["work"], ["signal", "unit", "time_ns", "value"]])
+        self.assertIn("J", got[2])
+        self.assertGreater(got[3], 5)
+
+
+#: time and energy of one workload on a made-up card: a cliff below 120 W, little to gain above 200 W.
+SWEEP = [(100, 1.90, 171.0), (125, 1.40, 161.0), (150, 1.20, 167.0), (175, 1.09, 178.0), (200, 1.03, 192.0), (225, 1.01, 206.0),
+         (250, 1.00, 220.0)]
+
+
+class Models(PackageCase):
+    def setUp(self):
+        super().setUp()
+        lines = [f"card,net,b1,{w},{t},{j}" for w, t, j in SWEEP]
+        (self.folder / "sweep.csv").write_text("gpu,workload,config,power_limit_w,time_s,energy_j\n" + "\n".join(lines) + "\n")
+
+    def test_advice_from_a_file(self):
+        rows, html, text = self.answer("""
+            advice = ergometer.advise("sweep.csv", max_slowdown="10%")
+            print(json.dumps([advice, advice._repr_html_(), str(advice)]))
+        """)
+        self.assertEqual(len(rows), 1)
+        self.assertEqual((rows[0]["workload"], rows[0]["power_limit_w"]), ("net", 175.0))
+        self.assertLess(rows[0]["saving"]["low"], rows[0]["saving"]["value"])
+        self.assertIn("power_limit_w", html)
+        self.assertIn("…", text)
+
+    def test_predictions_from_rows(self):
+        rows = self.answer(f"""
+            rows = [dict(gpu="card", workload="net", config="b1", power_limit_w=w, time_s=t, energy_j=j)
+                    for w, t, j in {[SWEEP[-1], SWEEP[2]]}]
+            print(json.dumps(ergometer.predict(rows, limits=[125, 200])))
+        """)
+        self.assertEqual([row["power_limit_w"] for row in rows], [125, 200])
+        for row in rows:
+            self.assertTrue(row["energy_low"] <= row["energy_j"] <= row["energy_high"])
+        self.assertLess(rows[1]["time_s"], rows[0]["time_s"])
+
+    @unittest.skipUnless(importlib.util.find_spec("pandas"), "pandas is not installed for this Python")
+    def test_frames_in_and_out(self):
+        got = self.answer("""
+            import pandas
+            frame = pandas.read_csv("sweep.csv")
+            advice = ergometer.advise(frame, objective="edp").frame()
+            predicted = ergometer.predict(frame.iloc[[0, 6]], train=frame, limits="100..250:50").frame()
+            print(json.dumps([float(advice["saving.value"][0]), len(predicted)]))
+        """)
+        self.assertGreater(got[0], 0)
+        self.assertEqual(got[1], 4)
+
+    def test_a_mistake_is_an_exception_with_ergos_words(self):
+        done = self.plain("-c", "import ergometer; ergometer.advise('missing.csv')")
+        self.assertIn(b"ErgometerError", done.stderr)
+        self.assertIn(b"missing.csv", done.stderr)
+        done = self.plain("-c", "import ergometer; ergometer.predict([{'gpu': 'x'}])")
+        self.assertIn(b"ErgometerError", done.stderr)
+
+
+class Notebooks(PackageCase):
+    """What Jupyter shows: well-formed HTML in which nothing of the program's own text is markup."""
+
+    def test_everything_has_a_representation(self):
+        pages = self.answer("""
+            with ergometer.Monitor() as monitor:
+                with monitor.window("<b>&", count=2) as window:
+                    time.sleep(0.05)
+                m = ergometer.measure(lambda: None, repeat=2, number=1, monitor=monitor, name="<i>f")
+                pages = [monitor._repr_html_(), window.result._repr_html_(), m._repr_html_(),
+                         ergometer.Table([{"<a>": "<b>", "x": 1.5}])._repr_html_()]
+            print(json.dumps(pages))
+        """)
+        import html.parser
+
+        class Strict(html.parser.HTMLParser):
+            def __init__(self):
+                super().__init__()
+                self.open, self.seen = [], set()
+
+            def handle_starttag(self, tag, attributes):
+                self.open.append(tag)
+                self.seen.add(tag)
+
+            def handle_endtag(self, tag):
+                assert self.open.pop() == tag, tag
+
+        for page in pages:
+            parser = Strict()
+            parser.feed(page)
+            self.assertEqual(parser.open, [], page)
+            self.assertLessEqual(parser.seen, {"p", "table", "tr", "td", "th"}, page)
+
+
+def sources_of(checkout):
+    """The package as it is in git, without what builds have left."""
+    listed = subprocess.run(["git", "ls-files", "python"], cwd=PACKAGE.parent, capture_output=True, text=True)
+    if listed.returncode == 0 and listed.stdout:
+        for name in listed.stdout.splitlines():
+            if (PACKAGE.parent / name).exists():
+                (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PACKAGE.parent / name, checkout / name)
+    else:
+        shutil.copytree(PACKAGE, checkout / "python", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    return checkout / "python"
+
+
+class Installing(PackageCase):
+    def test_a_wheel_from_a_clean_checkout_works_by_itself(self):
+        source = sources_of(self.folder / "checkout")
+        del self.environment["PYTHONPATH"]
+        build = [self.python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
+                 "--disable-pip-version-check", "-w", self.folder / "wheels", source]
+        done = subprocess.run(list(map(str, build)), env=self.environment, cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (wheel,) = (self.folder / "wheels").glob("ergometer-*-py3-none-any.whl")
+        names = zipfile.ZipFile(wheel).namelist()
+        for wanted in ("ergometer/py.typed", "ergometer/__init__.pyi", "ergometer/mark.pyi", "ergometer/aipowermeter/parsers.py"):
+            self.assertIn(wanted, names)
+        site = self.folder / "site"
+        zipfile.ZipFile(wheel).extractall(site)
+        self.environment["PYTHONPATH"] = str(site)
+        done = self.plain("-c", "import ergometer; print(ergometer.__file__)\n"
+                          "with ergometer.Monitor() as m, m.window('w') as w: pass\nprint(w.result)")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(str(site).encode(), done.stdout)
+
+    def test_importing_costs_less_than_an_empty_interpreter(self):
+        # Starting Python takes 10 to 20 ms on an idle machine; the aim is 50 ms for the import alone.
+        def best(code):
+            seconds = []
+            for _ in range(9):
+                begin = time.perf_counter()
+                subprocess.run([self.python, "-S", "-c", code], env=self.environment, check=True)
+                seconds.append(time.perf_counter() - begin)
+            return min(seconds)
+
+        self.assertLess(best("import ergometer"), 2 * best("pass"))
+
+    def test_the_types_hold(self):
+        if not importlib.util.find_spec("mypy"):
+            self.skipTest("mypy is not installed for this Python (tools/python_environments)")
+        user = self.script("""
+            import ergometer
+            from ergometer import mark
+            from ergometer.aipowermeter import experiment, parsers
+
+            def train(monitor: ergometer.Monitor) -> float:
+                with monitor.window("train", count=3) as window, mark.window("epoch", total=4):
+                    pass
+                result = window.result
+                assert result is not None
+                return result.measured_j or 0.0
+
+            @mark.window("predict")
+            def predict(x: int) -> str:
+                return str(x)
+
+            text: str = predict(1)
+            joules: float = train(ergometer.Monitor())
+            table: ergometer.Table = ergometer.advise("t.csv", max_slowdown=0.05)
+            measured: ergometer.Measurement = ergometer.measure(lambda: None, repeat=3)
+            recorder, queue = experiment.Experiment(parsers.JsonParser("x")).measure_yourself(period=2)
+            wrong: int = ergometer.run(["true"]).windows()  # the only mistake
+        """)
+        config = PACKAGE / "pyproject.toml"
+        words = [self.python, "-m", "mypy", "--config-file", config, "--cache-dir", self.folder / "cache"]
+        environment = {**self.environment, "MYPYPATH": str(PACKAGE)}
+        environment.pop("PYTHONPATH")
+        own = subprocess.run([*map(str, words), str(PACKAGE / "ergometer")], env=environment, cwd=PACKAGE, capture_output=True,
+                             text=True)
+        self.assertEqual(own.returncode, 0, own.stdout + own.stderr)
+        users = subprocess.run([*map(str, words), str(user)], env=environment, cwd=self.folder, capture_output=True, text=True)
+        errors = [line for line in users.stdout.splitlines() if ": error: " in line]
+        self.assertEqual(len(errors), 1, users.stdout)
+        self.assertIn("assignment", errors[0])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,12 @@
 """Plain PyTorch loops, with Debian's python3-torch."""
-import os
-import subprocess
+import json
+import re
+import textwrap
 import unittest
 
-from python_case import PythonCase, names
+from python_case import TORCH_PYTHON, PythonCase, lacks, names
 
-PYTHON = "/usr/bin/python3"
-
-
-def _has_torch():
-    if not os.access(PYTHON, os.X_OK):
-        return False
-    return subprocess.run([PYTHON, "-c", "import torch"], capture_output=True).returncode == 0
-
+LACKS_TORCH = lacks(TORCH_PYTHON, "torch")
 
 LOOP = """
     import torch
@@ -30,13 +24,11 @@ LOOP = """
 """
 
 
-@unittest.skipUnless(_has_torch(), "/usr/bin/python3 has no torch (Debian: python3-torch)")
+@unittest.skipIf(LACKS_TORCH, LACKS_TORCH)
 class Torch(PythonCase):
-    python = PYTHON
+    python = TORCH_PYTHON
 
     def loop(self, text, **options):
-        import textwrap
-
         return self.windows(self.script(textwrap.dedent(LOOP) + textwrap.dedent(text)), **options)
 
     USUAL = """
@@ -160,8 +152,6 @@ class Torch(PythonCase):
         self.assertEqual(names(windows), [("epoch", 210), ("epoch", 210)])
 
     def test_results_and_tracebacks_are_the_same(self):
-        import textwrap
-
         script = self.script(textwrap.dedent(LOOP) + textwrap.dedent("""
             class Broken(torch.utils.data.Dataset):
                 def __len__(self): return 100
@@ -174,8 +164,6 @@ class Torch(PythonCase):
             train(DataLoader(Broken(), batch_size=50))
         """))
         plain, hooked = self.plain(script), self.hooked(script)
-        import re
-
         def bare(text):
             return re.sub(rb"0x[0-9a-f]+", b"", text)
 
@@ -183,6 +171,40 @@ class Torch(PythonCase):
         self.assertEqual(plain.stderr, hooked.stderr)
         self.assertIn(b"disk gone", plain.stderr)
         self.assertEqual((plain.returncode, hooked.returncode), (1, 1))
+
+#: torchrun of PyTorch 1.13 takes the default, 0, for nothing under Python 3.11.
+FLAGS = ("--redirects=1", "--tee=2", "--log_dir=logs")
+
+
+@unittest.skipIf(LACKS_TORCH, LACKS_TORCH)
+class Ranks(PythonCase):
+    """torchrun: each process has windows of its own, with its rank."""
+
+    python = TORCH_PYTHON
+
+    def test_two_ranks_on_gloo(self):
+        script = self.script(textwrap.dedent(LOOP) + textwrap.dedent("""
+            import torch.distributed as dist
+            dist.init_process_group("gloo")
+            data = TensorDataset(torch.randn(100 + 100 * dist.get_rank(), 8), torch.randn(100 + 100 * dist.get_rank(), 1))
+            for epoch in range(2):
+                for x, y in DataLoader(data, batch_size=50):
+                    optimizer.zero_grad(); ((model(x) - y) ** 2).mean().backward(); optimizer.step()
+                dist.barrier()
+            dist.destroy_process_group()
+        """))
+        report, store = self.folder / "ranks.json", self.folder / "ranks.db"
+        done = self.ergo("run", "--quiet", "--json", report, "--store", store, "--", self.python, "-m",
+                         "torch.distributed.run", "--standalone", "--nproc_per_node=2", *FLAGS, script, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        windows = json.loads(report.read_text())["runs"][0]["windows"]
+        epochs = sorted((w["name"], w["count"]) for w in windows if w["name"].startswith("epoch"))
+        self.assertEqual(epochs, [("epoch/rank0", 100), ("epoch/rank0", 100), ("epoch/rank1", 200), ("epoch/rank1", 200)])
+
+    def test_one_process_alone_has_no_rank(self):
+        self.environment.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+        _, windows = self.windows(self.script(textwrap.dedent(LOOP) + "train(DataLoader(data, batch_size=105))\n"))
+        self.assertEqual(names(windows), [("epoch", 210)])
 
 
 if __name__ == "__main__":

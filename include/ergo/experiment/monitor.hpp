@@ -22,6 +22,7 @@
 #include "ergo/core/clock.hpp"
 #include "ergo/core/environment.hpp"
 #include "ergo/core/result.hpp"
+#include "ergo/sampling/timeline.hpp"
 #include "ergo/sensors/registry.hpp"
 #include "ergo/store/records.hpp"
 
@@ -65,6 +66,8 @@ class Monitor {
 
   [[nodiscard]] std::size_t open_windows() const;
   [[nodiscard]] const Discovery& discovery() const;
+  /// All readings so far. May be read while the monitor runs.
+  [[nodiscard]] const Timeline& timeline() const;
   /// What went wrong so far: sensors that failed, windows without readings. Each once.
   [[nodiscard]] std::vector<std::string> warnings() const;
   /// CPU time that the monitor itself has used.

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 import time
+from dataclasses import replace
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from .._monitor import Monitor
@@ -61,10 +62,11 @@ class _Recording:
 
     def _wait(self, due: float) -> bool:
         """True when the program has stopped the recording, or has ended."""
+        pipe = sys.stdin.fileno()
         while (left := due - time.monotonic()) > 0:
-            if select.select([sys.stdin], [], [], left)[0] and not sys.stdin.buffer.read1(4096):
+            if select.select([pipe], [], [], left)[0] and not os.read(pipe, 4096):
                 return True
-        return bool(select.select([sys.stdin], [], [], 0)[0]) and not sys.stdin.buffer.read1(4096)
+        return bool(select.select([pipe], [], [], 0)[0]) and not os.read(pipe, 4096)
 
     def _usage(self) -> Tuple[Dict[int, float], float]:
         return _cpu_seconds(_tree(self.roots)), _machine_seconds()
@@ -74,8 +76,35 @@ class _Recording:
         metrics: Dict[str, Any] = {"temperature": {}, "cpu": self._cpu(energy)}
         gpu = _gpu(energy)
         if gpu:
+            gpu.update(self._gpu_use(energy, gpu["per_gpu_nvidia_power"]))
+        if gpu:
             metrics["gpu"] = gpu
         self.parser.save_power_metrics(metrics)
+
+    def _gpu_use(self, energy: Energy, boards: Iterable[str]) -> Dict[str, Any]:
+        """Use (%) and memory (bytes): means over the interval's readings; absent when one board does not tell."""
+        units = self.monitor.signals()
+        found: Dict[str, Dict[str, float]] = {"use_rate": {}, "memory": {}}
+        for board in boards:
+            for key, signal in (("use_rate", f"gpu{board}.sm_utilization"), ("memory", f"gpu{board}.memory_used")):
+                readings = self._readings(signal, energy) if signal in units else []
+                if readings:
+                    scale = 1e6 if units[signal] == "MB" else 1.0
+                    found[key][board] = scale * sum(r["value"] for r in readings) / len(readings)
+        metrics: Dict[str, Any] = {}
+        use, memory = found["use_rate"], found["memory"]
+        if set(use) == set(boards):
+            metrics.update(per_gpu_nvidia_use_rate=use, nvidia_use_rate=sum(use.values()) / len(use))
+        if set(memory) == set(boards):
+            metrics.update(per_gpu_nvidia_memory=memory, nvidia_memory=sum(memory.values()))
+        return metrics
+
+    def _readings(self, signal: str, energy: Energy) -> List[Dict[str, Any]]:
+        """Those within the interval. Some are taken once a second only: then the last one before its end."""
+        readings = self.monitor.samples(signal, energy)
+        if readings or energy.begin_ns is None:
+            return readings
+        return self.monitor.samples(signal, replace(energy, begin_ns=energy.begin_ns - 2_500_000_000))[-1:]
 
     def _cpu(self, energy: Energy) -> Dict[str, Any]:
         before, machine_before = self.cpu_seconds, self.machine_seconds

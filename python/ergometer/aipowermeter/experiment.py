@@ -7,7 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from .. import _native
 from .parsers import JsonParser
@@ -106,6 +106,6 @@ class Experiment:
         return recorder, StopQueue(recorder)
 
 
-def _library_environment() -> dict:
+def _library_environment() -> Dict[str, str]:
     """The recorder loads the library that this process has loaded."""
     return {"ERGO_LIBRARY": _native.library()._name}

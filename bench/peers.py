@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Ergometer beside other monitors for Python: error against the truth, CPU time, start-up time.
+
+usage: bench/peers.py BUILD_FOLDER [PYTHON] [--repeats N] [--windows N]
+
+BUILD_FOLDER is a Release build. PYTHON has the other tools: python3 -m venv V; V/bin/pip install -r bench/peers.txt.
+Every tool measures the same windows of the same simulated GPUs (libergo-sim-nvml.so), each in a process of its own,
+interleaved. The load is the node's own, so the CPU time of the process is the tool's. AIPowerMeter is on no registry and is
+therefore absent.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOLS = ("nothing", "ergometer", "zeus", "codecarbon", "pyjoules")
+#: name: (preset, load): a counter renewed each 20 ms, one that is renewed each 100 ms and looks a quarter of the time.
+NODES = {"V100, square wave": ("v100", "square"), "A100, bursts": ("a100", "bursty")}
+#: Seconds of each window, in this order, again and again.
+WINDOWS = (0.3, 1.0, 0.5, 2.0)
+
+
+# ---- One tool in one process -------------------------------------------------------------------------------------------
+
+class Nothing:
+    """The loop alone."""
+
+    def begin(self):
+        pass
+
+    def end(self):
+        return float("nan")
+
+
+class Ergometer(Nothing):
+    def __init__(self):
+        import ergometer
+
+        self.monitor = ergometer.Monitor()
+
+    def begin(self):
+        self.key = self.monitor.begin("window")
+
+    def end(self):
+        result = self.monitor.end(self.key)
+        return next(channel.joules for channel in result.channels if channel.channel == "gpu0")
+
+
+class Zeus(Nothing):
+    def __init__(self):
+        from zeus.monitor import ZeusMonitor
+
+        self.monitor = ZeusMonitor(gpu_indices=[0])
+
+    def begin(self):
+        self.monitor.begin_window("window", sync_execution=False)
+
+    def end(self):
+        return self.monitor.end_window("window", sync_execution=False).gpu_energy[0]
+
+
+class CodeCarbon(Nothing):
+    def __init__(self):
+        from codecarbon import OfflineEmissionsTracker
+
+        self.tracker = OfflineEmissionsTracker(country_iso_code="FRA", save_to_file=False, log_level="critical", gpu_ids=[0],
+                                               allow_multiple_runs=True)
+        self.number = 0
+
+    def begin(self):
+        self.number += 1
+        self.tracker.start_task(str(self.number))
+
+    def end(self):
+        return self.tracker.stop_task(str(self.number)).gpu_energy * 3.6e6
+
+
+class PyJoules(Nothing):
+    def __init__(self):
+        from pyJoules.device.nvidia_device import NvidiaGPUDevice, NvidiaGPUDomain
+        from pyJoules.energy_meter import EnergyMeter
+
+        device = NvidiaGPUDevice()
+        device.configure([NvidiaGPUDomain(0)])
+        self.meter = EnergyMeter([device])
+
+    def begin(self):
+        self.meter.start(tag="window")
+
+    def end(self):
+        self.meter.stop()
+        return sum(self.meter.get_trace()[0].energy.values()) / 1e3
+
+
+CLASSES = {"nothing": Nothing, "ergometer": Ergometer, "zeus": Zeus, "codecarbon": CodeCarbon, "pyjoules": PyJoules}
+
+
+def cpu_seconds():
+    """Of this process, its threads, and all its descendants."""
+    stats = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                fields = pathlib.Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            stats[int(name)] = (int(fields[1]), sum(map(int, fields[11:15])))
+    own, grown = {os.getpid()}, True
+    while grown:
+        more = {pid for pid, (parent, _) in stats.items() if parent in own} - own
+        grown = bool(more)
+        own |= more
+    times = os.times()
+    others = sum(ticks for pid, (_, ticks) in stats.items() if pid in own and pid != os.getpid())
+    clock = time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
+    return clock + others / os.sysconf("SC_CLK_TCK") + times.children_user + times.children_system
+
+
+def child(tool, windows):
+    begin, cpu_before = time.perf_counter(), time.process_time()
+    monitor = CLASSES[tool]()
+    ready, cpu_ready = time.perf_counter(), time.process_time()
+    monitor.begin()
+    monitor.end()  # what a tool puts off until its first window belongs to none of those that count
+    times, values = [], []
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    edge_s = 0.0
+    for i in range(windows):
+        a = time.perf_counter()
+        monitor.begin()
+        first = time.monotonic_ns()
+        b = time.perf_counter()
+        time.sleep(WINDOWS[i % len(WINDOWS)])
+        last = time.monotonic_ns()
+        c = time.perf_counter()
+        values.append(monitor.end())
+        edge_s += b - a + time.perf_counter() - c
+        times.append((first, last))
+    used, lasted = cpu_seconds() - cpu, time.perf_counter() - wall
+    errors = []
+    for (first, last), joules in zip(times, values):
+        words = [os.environ["PEERS_SIM"], "truth", "--from-ns", str(first), "--to-ns", str(last), "--json"]
+        truth = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+        errors.append((joules - gpu_joules(truth)) / gpu_joules(truth))
+    print("RESULT " + json.dumps({"errors": errors, "cpu": used / lasted, "start": ready - begin,
+                                  "start_cpu": cpu_ready - cpu_before, "edges": edge_s / windows}), flush=True)
+    os._exit(0)
+
+
+def gpu_joules(truth):
+    """From what `ergo-sim truth --json` prints."""
+    return next(energy["joules"] for energy in truth["energy"] if energy["channel"] == "gpu0")
+
+
+# ---- All of them ---------------------------------------------------------------------------------------------------------
+
+def run(tool, node, seed, build, python, windows, folder):
+    preset, load = NODES[node]
+    environment = dict(os.environ)
+    environment.update(PYTHONPATH=str(ROOT / "python"), ERGO_LIBRARY=str(build / "lib/libergo_c.so"), LD_LIBRARY_PATH=str(folder),
+                       PEERS_SIM=str(build / "bin/ergo-sim"), CODECARBON_ALLOW_MULTIPLE_RUNS="True", HOME=str(folder))
+    words = [str(build / "bin/ergo-sim"), "env", "--gpus", preset, "--load", load, "--gain", "exact", "--seed", str(seed),
+             "--packages", "0", "--", python, __file__, "--child", tool, "--windows", str(windows)]
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
+    for line in done.stdout.splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line[len("RESULT "):])
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return {"failed": lines[-1] if lines else f"exit code {done.returncode}"}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("build", nargs="?")
+    options.add_argument("python", nargs="?", default=sys.executable)
+    options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--windows", type=int, default=16)
+    options.add_argument("--child")
+    given = options.parse_args()
+    if given.child:
+        child(given.child, given.windows)
+    if not given.build:
+        options.error("BUILD_FOLDER is missing")
+    build = pathlib.Path(given.build).resolve()
+    with tempfile.TemporaryDirectory(prefix="ergo-peers.") as name:
+        folder = pathlib.Path(name)
+        (folder / "libnvidia-ml.so.1").symlink_to(next((build / "lib").glob("libergo-sim-nvml.so")))
+        for node in NODES:
+            results = {tool: [] for tool in TOOLS}
+            for repeat in range(given.repeats):
+                for tool in TOOLS:
+                    results[tool].append(run(tool, node, repeat + 1, build, given.python, given.windows, folder))
+            report(node, results)
+
+
+def report(node, results):
+    print(f"\n{node}\n\n| | median error | largest error | CPU, % of a core | start-up | its CPU time | both edges of a window |")
+    print("|---|---|---|---|---|---|---|")
+    for tool, runs in results.items():
+        good = [r for r in runs if "failed" not in r]
+        if not good:
+            print(f"| {tool} | failed: {runs[0]['failed']} | | | | | |")
+            continue
+        errors = [abs(e) for r in good for e in r["errors"]]
+        error = ("", "") if tool == "nothing" else (f"{100 * statistics.median(errors):.2f} %", f"{100 * max(errors):.1f} %")
+
+        def middle(key, scale):
+            return statistics.median(r[key] for r in good) * scale
+
+        print(f"| {tool} | {error[0]} | {error[1]} | {middle('cpu', 100):.2f} | {middle('start', 1e3):.0f} ms | "
+              f"{middle('start_cpu', 1e3):.0f} ms | {middle('edges', 1e3):.2f} ms |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
