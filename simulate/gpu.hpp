@@ -54,6 +54,7 @@ struct GpuIdentityData {
   double heat_drift_per_k = 0.0;  ///< relative growth of idle power per kelvin
   double ambient_c = 27.0;
   double counter_start_j = 0.0;
+  std::int64_t counter_call_ns = 0;  ///< how long a call takes that asks for the counter
 };
 
 /// Constant power from `start_ns` on; `before` is the integral up to there.

@@ -30,6 +30,9 @@ struct GpuOptions {
   /// Relative gain of the board's sensor; absent = drawn under the seed, normal with a 95 %
   /// half-width of `gain_u95`.
   std::optional<double> gain;
+  /// How long a call takes that asks for the energy counter, in real time; absent = as the board's
+  /// preset says, and no time at all on a manual clock.
+  std::optional<std::int64_t> counter_call_ns;
 };
 
 struct NodeOptions {

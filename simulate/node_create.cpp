@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -41,7 +42,7 @@ std::string default_driver(const NodeOptions& options) {
     if (preset->newest_branch == 470) return "470.223.02";
     hopper = hopper || preset->architecture >= 9;
   }
-  return hopper ? "570.124.06" : "535.161.08";
+  return hopper ? "580.159.04" : "535.161.08";
 }
 
 double drawn_gain(const NodeOptions& options, std::uint64_t stream) {
@@ -80,12 +81,15 @@ void fill_gpu(StateFile& file, const NodeOptions& options, std::size_t index) {
   gpu.id.gain = wanted.gain ? *wanted.gain : drawn_gain(options, kGpuGainStream + index);
   gpu.id.heat_drift_per_k = options.heat_drift_per_k;
   gpu.id.counter_start_j = 1e6 * random_unit(options.seed, kCounterStream + index, 0);
+  const double call_s = options.manual_clock ? 0.0 : find_preset(wanted.preset)->counter_call_s;
+  gpu.id.counter_call_ns =
+      wanted.counter_call_ns.value_or(static_cast<std::int64_t>(std::llround(call_s * 1e9)));
   gpu.faults = wanted.faults;
   gpu.faults.lost_at_ns = after_start(file.start_ns, wanted.faults.lost_at_ns);
   gpu.faults.counter_reset_at_ns = after_start(file.start_ns, wanted.faults.counter_reset_at_ns);
   start_gpu(gpu, own_load(wanted.load, options.seed, kLoadStream + index), file.start_ns,
-            random_unit(options.seed, kPhaseStream + index, 0), options.counter_exact,
-            cell.segments);
+            random_unit(options.seed, kPhaseStream + index, 0),
+            options.counter_exact || find_preset(wanted.preset)->counter_exact, cell.segments);
 }
 
 void fill_package(StateFile& file, const NodeOptions& options, std::size_t index) {

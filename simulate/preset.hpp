@@ -53,6 +53,9 @@ struct Preset {
   double window_s;
   double time_constant_s;  ///< exponential only
   bool has_energy_counter;
+  bool counter_exact;  ///< the counter adds up all of the time, whatever the sensor's readings look
+                       ///< at
+  double counter_call_s;  ///< what a call costs that asks for the counter, all of it computing
   /// Driver branch from which nvmlDeviceGetPowerUsage is a mean over one second; 0 = never.
   int averaged_since_branch;
   bool has_average_field;  ///< NVML_FI_DEV_POWER_AVERAGE answers (with a driver that knows it)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace ergo::sim::nvml {
@@ -111,6 +112,20 @@ abi::Return fill_field(const Gpu& gpu, int branch, abi::FieldValue& field) {
   return abi::invalid_argument;
 }
 
+/// As the driver of such a board: it computes for so long, whatever the clock of the simulation
+/// does.
+void spend_counter_call(const Gpu& gpu) {
+  if (gpu.id.counter_call_ns <= 0 || !gpu.preset().has_energy_counter) return;
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(gpu.id.counter_call_ns);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+bool asks_for_counter(const abi::FieldValue& field) {
+  return field.field == abi::field::total_energy || field.field == abi::field::energy;
+}
+
 abi::Return check_write() {
   const Permission permission = node()->info().permission;
   const bool root = geteuid() == 0;
@@ -156,6 +171,7 @@ ERGO_SIM_EXPORT abi::Return nvmlDeviceGetTotalEnergyConsumption(abi::Device devi
   if (out == nullptr) return abi::invalid_argument;
   return query(device, [&](const Gpu& gpu) {
     if (!gpu.preset().has_energy_counter) return abi::not_supported;
+    spend_counter_call(gpu);
     *out = energy_mj(gpu);
     return abi::success;
   });
@@ -165,6 +181,7 @@ ERGO_SIM_EXPORT abi::Return nvmlDeviceGetFieldValues(abi::Device device, int cou
                                                      abi::FieldValue* fields) {
   if (fields == nullptr || count < 1) return abi::invalid_argument;
   return query(device, [&](const Gpu& gpu) {
+    if (std::any_of(fields, fields + count, asks_for_counter)) spend_counter_call(gpu);
     for (int i = 0; i < count; ++i) {
       abi::FieldValue& field = fields[i];
       field.timestamp = static_cast<long long>(unix_us(gpu.now_ns));

@@ -143,14 +143,36 @@ std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& eve
   return Window{begin, end};
 }
 
+/// Reads at the edges of marked windows, on the thread that receives the marks.
+class EdgeReader {
+ public:
+  void use(std::weak_ptr<Sampler> sampler) {
+    const std::lock_guard lock(mutex_);
+    sampler_ = std::move(sampler);
+  }
+  void read() {
+    std::shared_ptr<Sampler> sampler;
+    {
+      const std::lock_guard lock(mutex_);
+      sampler = sampler_.lock();
+    }
+    if (sampler) sampler->edge();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::weak_ptr<Sampler> sampler_;
+};
+
 /// One run, from the baseline before to the record.
 class MeasuredRun {
  public:
-  MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events,
+  MeasuredRun(Runner::State& state, const RunRequest& request, RunEvents& events, EdgeReader& edges,
               SignalForwarder signals, TemporaryFolder folder, Fd output, MarkServer marks)
       : state_(state),
         request_(request),
         events_(events),
+        edges_(edges),
         signals_(std::move(signals)),
         folder_(std::move(folder)),
         output_(std::move(output)),
@@ -171,6 +193,7 @@ class MeasuredRun {
   Runner::State& state_;
   const RunRequest& request_;
   RunEvents& events_;
+  EdgeReader& edges_;
   SignalForwarder signals_;
   TemporaryFolder folder_;
   Fd output_;
@@ -179,7 +202,7 @@ class MeasuredRun {
   std::optional<process::RunCgroup> cgroup_;
   std::shared_ptr<const process::ProcessTree> tree_;
   std::unique_ptr<Sensor> process_sensor_;
-  std::unique_ptr<Sampler> sampler_;
+  std::shared_ptr<Sampler> sampler_;
   bool asked_to_end_ = false;
   std::vector<Window> idle_;
   Seconds cpu_before_{0.0};
@@ -226,9 +249,10 @@ Result<void> MeasuredRun::start_sampling(int pid) {
                                sensor.error().text());
   }
   sampler_ =
-      std::make_unique<Sampler>(std::move(sensors), *timeline_, state_.clock,
+      std::make_shared<Sampler>(std::move(sensors), *timeline_, state_.clock,
                                 SamplerOptions{state_.options.period}, state_.observer(events_));
   sampler_->start();
+  edges_.use(sampler_);
   return {};
 }
 
@@ -378,13 +402,15 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   }
   OpenWindows open_windows(events);
   MarkServerOptions mark_options;
-  mark_options.on_mark = [&open_windows](const MarkMessage& mark, int pid) {
+  EdgeReader edges;
+  mark_options.on_mark = [&](const MarkMessage& mark, int pid) {
+    if (mark.kind != MarkKind::event) edges.read();
     open_windows.take(mark, pid);
   };
   if (state_->options.run_as) mark_options.owner = state_->options.run_as->uid;
   auto marks = MarkServer::start(mark_options);
   if (!marks) return marks.error();
-  return MeasuredRun(*state_, request, events, std::move(*signals), std::move(*folder),
+  return MeasuredRun(*state_, request, events, edges, std::move(*signals), std::move(*folder),
                      std::move(output), std::move(*marks))
       .execute();
 }

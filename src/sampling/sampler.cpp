@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <exception>
 #include <mutex>
@@ -24,6 +25,7 @@ struct Slot {
   SamplerStats::PerSensor stats;
   Seconds total_call{0.0};
   std::optional<Instant> last_good;
+  std::optional<Instant> last_edge;
   std::optional<Instant> failing_since;
   std::string failure;
 };
@@ -40,7 +42,7 @@ struct Sampler::State {
   Observer observer;
   std::vector<Slot> slots;
   std::jthread thread;
-  bool started = false;
+  std::atomic<bool> started = false;
   std::optional<Instant> origin;     // the first tick
   std::optional<Instant> last_tick;  // the latest tick
   bool observer_failed = false;
@@ -52,6 +54,9 @@ struct Sampler::State {
   std::unordered_set<std::string> said;
 
   void tick();
+  void edge();
+  void expect_edges();
+  void add_cpu(Seconds used);
   void read(Slot& slot);
   void failed(Slot& slot, const Error& error, Instant at);
   void recovered(Slot& slot, Instant at);
@@ -98,10 +103,16 @@ void Sampler::stop() {
 
 void Sampler::tick() {
   const Seconds before = thread_cpu_time();
+  state_->expect_edges();
   state_->tick();
-  const Seconds used = thread_cpu_time() - before;
-  const std::lock_guard lock(state_->mutex);
-  state_->totals.cpu += used;
+  state_->add_cpu(thread_cpu_time() - before);
+}
+
+void Sampler::edge() {
+  if (!state_->started) return;
+  const Seconds before = thread_cpu_time();
+  state_->edge();
+  state_->add_cpu(thread_cpu_time() - before);
 }
 
 /// Deadlines are absolute, so a late tick does not move the ones after it. Ticks that have gone by
@@ -164,6 +175,33 @@ void Sampler::State::tick() {
     totals.samples += samples;
   }
   if (observer) deliver();
+}
+
+void Sampler::State::expect_edges() {
+  const std::lock_guard one_at_a_time(reading);
+  for (const Slot& slot : slots)
+    slot.sensor->expect_edge();
+}
+
+void Sampler::State::edge() {
+  const std::lock_guard one_at_a_time(reading);
+  const Instant now = clock.now();
+  for (Slot& slot : slots) {
+    slot.batch.clear();  // what the last tick left there has been delivered
+    if (slot.stats.lost || !slot.sensor->paces()) continue;
+    if (slot.last_edge && now - *slot.last_edge < options.period) continue;
+    slot.last_edge = now;
+    slot.sensor->expect_edge();
+    read(slot);
+    const std::lock_guard lock(mutex);
+    totals.samples += slot.batch.entries().size();
+  }
+  if (observer) deliver();
+}
+
+void Sampler::State::add_cpu(Seconds used) {
+  const std::lock_guard lock(mutex);
+  totals.cpu += used;
 }
 
 void Sampler::State::read(Slot& slot) {

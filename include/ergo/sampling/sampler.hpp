@@ -63,6 +63,10 @@ class Sampler {
   /// One reading now, on the calling thread, beside those of the sampler's own: the edge of a
   /// window. Thread-safe.
   void tick();
+  /// As tick(), but of those sensors alone that pace themselves, and at most about once a period:
+  /// cheap enough for the edges of many short windows. Does nothing before start() and after
+  /// stop(). Thread-safe.
+  void edge();
 
   [[nodiscard]] SamplerStats stats() const;
   /// Notices of the sensors so far, each once ("gpu0: fell off the bus; no readings from 12.3 s

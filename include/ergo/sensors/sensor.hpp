@@ -52,15 +52,26 @@ class Sensor {
   /// and handed out by take_notices().
   Result<void> read(const Clock& clock, Batch& out) { return do_read(clock, out); }
 
+  /// Some signals are read more rarely than asked because reading them is dear (a driver call of
+  /// milliseconds). They are read at the first read, once in a while, and after expect_edge().
+  [[nodiscard]] virtual bool paces() const { return false; }
+  /// A window begins or ends about now: the next read leaves nothing out.
+  void expect_edge() { edge_ = true; }
+
   /// Notices since the last call, each once.
   std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
 
  protected:
   virtual Result<void> do_read(const Clock& clock, Batch& out) = 0;
+  /// Whether an edge was announced since the last call.
+  bool take_edge() { return std::exchange(edge_, false); }
 
   std::string name_;
   std::vector<SignalInfo> signals_;
   std::vector<std::string> notices_;
+
+ private:
+  bool edge_ = false;
 };
 
 /// Undoes the wrap of a counter of `range` distinct values (0 = does not wrap).

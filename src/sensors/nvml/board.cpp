@@ -13,6 +13,7 @@ namespace {
 constexpr Seconds slow_interval{0.095};
 constexpr Seconds gpm_interval{0.195};
 constexpr Seconds process_interval{1.0};
+constexpr Seconds dear_interval{0.995};
 
 bool due(std::optional<Instant>& last, Instant now, Seconds interval) {
   if (last && now - *last < interval) return false;
@@ -63,6 +64,10 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
   };
   if (!keep(read_fields(clock, slow, out))) return first_failure;
   if (!keep(read_polls(fast_polls_, clock, out))) return first_failure;
+  const bool edge = take_edge();
+  if (edge) last_dear_.reset();
+  if (paces() && due(last_dear_, now, dear_interval) && !keep(read_polls(dear_polls_, clock, out)))
+    return first_failure;
   if (slow && !keep(read_polls(slow_polls_, clock, out))) return first_failure;
   if (gpm_ && due(last_gpm_, now, gpm_interval) && !keep(read_gpm(clock, out)))
     return first_failure;

@@ -25,6 +25,10 @@ constexpr Shape capacitor{1.68, 0.1};
 
 // Driver branches at which the meaning of nvmlDeviceGetPowerUsage changed.
 constexpr int instant_branch = 530;
+// Hopper's energy counter was seen to add up all of the time on an H100 and an H200 with this
+// branch (docs/results/hopper.md), while the instant reading beside it looks at a quarter. Nothing
+// is known of older branches: there the counter is taken for as blind as the reading.
+constexpr int hopper_full_counter_branch = 580;
 
 struct Row {
   unsigned architecture;
@@ -63,6 +67,12 @@ Shape usage_shape(const Row& row, int branch) {
   if (branch == instant_branch) return row.usage_530;
   // An unknown branch is taken for a recent one.
   return branch != 0 && branch < instant_branch ? row.usage_before_530 : row.usage_after_530;
+}
+
+double counter_fraction(const Row& row, int branch) {
+  const bool full_counter =
+      row.architecture == arch::hopper && branch >= hopper_full_counter_branch;
+  return full_counter ? 1.0 : row.instant.sampled();
 }
 
 }  // namespace
@@ -140,7 +150,8 @@ PowerTraits traits_of(const BoardKind& board, EnergyField field) {
   switch (field) {
     case EnergyField::total_energy:
       traits.update_period = Seconds(row.counter_period);
-      traits.sampled_fraction = row.instant.sampled();
+      traits.sampled_fraction =
+          tabled ? counter_fraction(row, board.driver_branch) : row.instant.sampled();
       traits.quantum = Joules(1e-3);
       break;
     case EnergyField::power_average:

@@ -19,11 +19,14 @@ class FakeSensor final : public Sensor {
     info.name = name_ + ".value";
     signals_.push_back(info);
   }
+  void pace() { paces_ = true; }
+  [[nodiscard]] bool paces() const override { return paces_; }
   void say(std::string text) { notices_.push_back(std::move(text)); }
 
  private:
   Result<void> do_read(const Clock& clock, Batch& out) override { return read_(clock, out); }
   Read read_;
+  bool paces_ = false;
 };
 
 /// Yields the number of the read, stamped now.

@@ -52,6 +52,31 @@ TEST_F(ManualTicks, EverySensorIsReadOncePerTick) {
   EXPECT_EQ(stats.sensors[1].reads, 3U);
 }
 
+TEST_F(ManualTicks, AtAnEdgeSensorsThatPaceThemselvesAreReadAtMostOnceAPeriod) {
+  FakeSensor paced("a", counting());
+  paced.pace();
+  FakeSensor other("b", counting());
+  std::vector<std::string> delivered;
+  Sampler sampler(
+      {&paced, &other}, timeline, clock, {},
+      [&](const Timeline& t, SignalId id, const Sample&) { delivered.push_back(t.info(id).name); });
+  sampler.edge();  // before the start: nothing
+  EXPECT_THAT(delivered, ElementsAre());
+  sampler.start();
+  delivered.clear();
+  for (int i = 0; i < 4; ++i) {
+    sampler.edge();
+    if (i != 1) continue;
+    EXPECT_THAT(delivered, ElementsAre("a.value"));
+    clock.advance(100_ms);
+  }
+  sampler.stop();
+  EXPECT_EQ(values("a.value").size(), values("b.value").size() + 2);
+  delivered.clear();
+  sampler.edge();  // after the end: nothing
+  EXPECT_THAT(delivered, ElementsAre());
+}
+
 TEST_F(ManualTicks, AFailedReadIsAGapUpToTheNextGoodOne) {
   int n = 0;
   FakeSensor sensor("a", [&](const Clock& c, Batch& out) -> Result<void> {

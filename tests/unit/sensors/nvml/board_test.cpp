@@ -69,6 +69,43 @@ TEST_F(Board, SignalsSayWhatTheyAre) {
   EXPECT_EQ(find_signal(sensor, "gpu0.throttled_power_ns")->kind, SignalKind::counter);
 }
 
+TEST_F(Board, ACounterThatIsDearToReadIsReadOnceASecondAndAtEdges) {
+  fake.be_hopper();
+  fake.add_current_fields();
+  fake.device().counter_call_us = 2000;
+  Sensor& sensor = open();
+  ASSERT_TRUE(sensor.paces());
+  EXPECT_THAT(find_signal(sensor, "nvml.total_energy@gpu0")->traits.basis,
+              HasSubstr("once a second and at the edges of windows"));
+  const int before = fake.device().counter_calls;
+  int powers = 0;
+  for (int i = 0; i < 30; ++i) {
+    powers += static_cast<int>(read_values(sensor, clock).count("nvml.power_instant@gpu0"));
+    clock.advance(Seconds(0.1));
+  }
+  EXPECT_EQ(powers, 30);
+  EXPECT_EQ(fake.device().counter_calls - before, 3);
+  sensor.expect_edge();
+  EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
+  clock.advance(Seconds(0.1));
+  EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 0U);
+}
+
+TEST_F(Board, ACounterThatLooksPartOfTheTimeIsReadAtEachTickEvenIfDear) {
+  fake.add_current_fields();
+  fake.device().counter_call_us = 2000;
+  EXPECT_FALSE(open().paces());  // a V100
+}
+
+TEST_F(Board, ACounterThatIsCheapIsReadInTheOneCallOfEachTick) {
+  fake.add_current_fields();
+  Sensor& sensor = open();
+  EXPECT_FALSE(sensor.paces());
+  const int before = fake.device().field_calls;
+  EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
+  EXPECT_EQ(fake.device().field_calls - before, 1);
+}
+
 TEST_F(Board, PowerThatSeesAllOfTheTimeRanksBeforePowerThatLooksAQuarter) {
   fake.device().architecture = abi::architecture::hopper;
   fake.device().capability_major = 9;

@@ -66,6 +66,14 @@ class FakeLibrary {
     return field;
   }
   /// The fields of a current driver: counter, instantaneous and mean power, throttle time.
+  /// An H100 with the driver that its counter was studied with.
+  void be_hopper() {
+    fake::FakeDevice& board = device();
+    board.architecture = abi::architecture::hopper;
+    board.capability_major = 9;
+    board.capability_minor = 0;
+    std::snprintf(state_->driver_version, sizeof state_->driver_version, "580.159.04");
+  }
   void add_current_fields(unsigned device_index = 0) {
     add_field(abi::field::total_energy, abi::value_unsigned_long_long, device_index).value.ull =
         5'000'000;

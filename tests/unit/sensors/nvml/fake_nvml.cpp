@@ -2,7 +2,9 @@
 #include "unit/sensors/nvml/fake_nvml.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace abi = ergo::nvml::abi;
 using ergo::nvml::fake::FakeDevice;
@@ -165,6 +167,10 @@ abi::Return nvmlDeviceGetFieldValues(abi::Device device, int count, abi::FieldVa
       all_known = false;
       values[i].status = abi::not_supported;
       continue;
+    }
+    if (field->id == abi::field::total_energy) {
+      ++d.counter_calls;
+      std::this_thread::sleep_for(std::chrono::microseconds(d.counter_call_us));
     }
     values[i].status = field->status;
     values[i].value_type = field->type;

@@ -38,6 +38,8 @@ struct FakeDevice {
   /// The whole batched call fails when it names an unknown field.
   bool refuses_unknown_fields = false;
 
+  unsigned counter_call_us = 0;  ///< how long a call that asks for the energy field takes
+  int counter_calls = 0;         ///< of those
   unsigned long long total_energy_mj = 0;
   abi::Return total_energy_status = abi::success;
   unsigned power_usage_mw = 60'000;

@@ -21,7 +21,8 @@ struct TableCase {
 
 class Table : public ::testing::TestWithParam<TableCase> {};
 
-// The cells of table 1 and sheet 2 of Yang, Adamek and Armour's results.
+// The cells of table 1 and sheet 2 of Yang, Adamek and Armour's results; Hopper's counter as
+// docs/results/hopper.md has it.
 TEST_P(Table, CellIsThatOfThePaper) {
   const TableCase& c = GetParam();
   const PowerTraits traits = traits_of({c.architecture, c.ga100, c.branch}, c.field);
@@ -42,6 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
                       TableCase{arch::hopper, false, 550, power_usage, 1.0, 0.1, 1.0},
                       TableCase{arch::hopper, false, 525, power_usage, 0.025, 0.1, 0.25},
                       TableCase{arch::hopper, false, 550, total_energy, 0.0, 0.1, 0.25},
+                      TableCase{arch::hopper, false, 580, total_energy, 0.0, 0.1, 1.0},
+                      TableCase{arch::hopper, false, 580, power_instant, 0.025, 0.1, 0.25},
                       TableCase{arch::ada, false, 525, power_usage, 1.0, 0.1, 1.0},
                       TableCase{arch::ada, false, 530, power_usage, 0.1, 0.1, 1.0},
                       TableCase{arch::ada, false, 535, power_usage, 1.0, 0.1, 1.0},
@@ -56,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Traits, WhatTheTableLacksIsCalledAssumed) {
   EXPECT_THAT(traits_of({arch::blackwell, false, 570}, power_instant).basis, HasSubstr("assumed"));
   EXPECT_THAT(traits_of({arch::unknown, false, 0}, total_energy).basis, HasSubstr("assumed"));
+  EXPECT_DOUBLE_EQ(traits_of({arch::blackwell, false, 580}, total_energy).sampled_fraction, 0.25);
   // A V100 has no mean power in the table.
   EXPECT_THAT(traits_of({arch::volta, false, 535}, power_average).basis, HasSubstr("assumed"));
 }
