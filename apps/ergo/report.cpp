@@ -35,6 +35,13 @@ Result<std::int64_t> chosen_experiment(const Store& store, const ReportFlags& fl
                fmt::format("the newest is {}", all->back().id)};
 }
 
+std::string text_of(const StudyReport& report, const std::string& format) {
+  if (format == "json") return report::study_json(report.results);
+  if (format == "csv") return report::study_csv(report.results);
+  if (format == "md") return report::study_markdown(report.results);
+  return report::study_html(report.results, report.traces, report.traces_left_out);
+}
+
 Result<void> write_one(const ReportFlags& flags) {
   const auto store = Store::open(flags.store, Store::Mode::read);
   if (!store) return store.error();
@@ -43,16 +50,13 @@ Result<void> write_one(const ReportFlags& flags) {
   const bool html = flags.format == "html";
   const auto report = build_report(*store, *experiment, nullptr, html);
   if (!report) return report.error();
-  const std::string text =
-      html ? report::study_html(report->results, report->traces, report->traces_left_out)
-           : report::study_markdown(report->results);
+  const std::string text = text_of(*report, flags.format);
   if (flags.output == "-") {
     std::cout << text << std::flush;
     if (!std::cout) return Error{Errc::io, "standard output could not be written", {}};
     return {};
   }
-  const std::string file =
-      flags.output.empty() ? (html ? "report.html" : "report.md") : flags.output;
+  const std::string file = flags.output.empty() ? "report." + flags.format : flags.output;
   if (auto written = write_text_atomically(file, text); !written) return written;
   std::cerr << "Written: " << file << "\n";
   return {};
@@ -65,9 +69,10 @@ void add_report(CommandLine& line) {
   CLI::App* verb =
       line.app.add_subcommand("report", "Show a run, sweep or study of a store as a page");
   verb->add_option("store", flags->store, "The store")->required();
-  verb->add_option("--format", flags->format, "html or md")->check(CLI::IsMember({"html", "md"}));
+  verb->add_option("--format", flags->format, "html, md, json or csv")
+      ->check(CLI::IsMember({"html", "md", "json", "csv"}));
   verb->add_option("-o,--output", flags->output,
-                   "File (default report.html or report.md); - is standard output");
+                   "File (default report.html, .md, .json or .csv); - is standard output");
   verb->add_option("--experiment", flags->experiment, "Its number (default: the newest)");
   verb->callback([flags, &line] {
     const auto done = write_one(*flags);

@@ -1,9 +1,8 @@
 #include "ergo/experiment/child.hpp"
 
-#include "ergo/core/parse.hpp"
+#include "experiment/child_exec.hpp"
 #include "sensors/process/procfs.hpp"
 
-#include <linux/sched.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,159 +15,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <string_view>
 
 namespace ergo {
 namespace {
 
-/// Everything that the child needs, built before the fork: between fork and exec it may not
-/// allocate.
-struct Image {
-  std::vector<std::string> environment;
-  std::vector<std::string> candidates;  ///< files to try, in order of PATH
-  std::vector<char*> argv;
-  std::vector<char*> shell_argv;  ///< for a script without "#!": /bin/sh FILE ARGUMENTS…
-  std::vector<char*> envp;
-};
-
-/// What the child reports when it cannot start the command.
-struct Failure {
-  int stage;
-  int error_number;
-};
-enum Stage { stage_user = 1, stage_exec = 2 };
-
-std::string_view key_of(std::string_view entry) {
-  return entry.substr(0, entry.find('='));
-}
-
-std::vector<std::string> build_environment(const ChildSpec& spec) {
-  std::vector<std::string> out;
-  const auto replaced = [&](std::string_view key) {
-    return std::any_of(spec.environment.begin(), spec.environment.end(),
-                       [&](const auto& e) { return e.first == key; }) ||
-           std::find(spec.unset.begin(), spec.unset.end(), key) != spec.unset.end();
-  };
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!replaced(key_of(*entry))) out.emplace_back(*entry);
-  }
-  for (const auto& [key, value] : spec.environment)
-    out.push_back(key + "=" + value);
-  return out;
-}
-
-std::vector<std::string> build_candidates(const std::string& command,
-                                          const std::vector<std::string>& environment) {
-  if (command.find('/') != std::string::npos) return {command};
-  std::string_view path = "/bin:/usr/bin";
-  for (const std::string& entry : environment) {
-    if (key_of(entry) == "PATH") path = std::string_view(entry).substr(5);
-  }
-  std::vector<std::string> out;
-  if (command.empty()) return out;
-  for (const std::string_view folder : split(path, ':')) {
-    out.push_back(folder.empty() ? "./" + command : std::string(folder) + "/" + command);
-  }
-  return out;
-}
-
-void build_image(const ChildSpec& spec, Image& image) {
-  image.environment = build_environment(spec);
-  image.candidates = build_candidates(spec.argv.front(), image.environment);
-  static char shell[] = "/bin/sh";
-  image.shell_argv = {shell, nullptr};
-  for (const std::string& argument : spec.argv) {
-    image.argv.push_back(const_cast<char*>(argument.c_str()));
-    if (image.argv.size() > 1) image.shell_argv.push_back(image.argv.back());
-  }
-  image.argv.push_back(nullptr);
-  image.shell_argv.push_back(nullptr);
-  for (std::string& entry : image.environment)
-    image.envp.push_back(entry.data());
-  image.envp.push_back(nullptr);
-}
-
-/// As execvp: the first file that runs; a file that exists but may not be run outweighs "not
-/// found".
-int try_candidates(Image& image) {
-  int failure = ENOENT;
-  for (const std::string& file : image.candidates) {
-    ::execve(file.c_str(), image.argv.data(), image.envp.data());
-    if (errno == ENOEXEC) {
-      image.shell_argv[1] = const_cast<char*>(file.c_str());
-      ::execve("/bin/sh", image.shell_argv.data(), image.envp.data());
-    }
-    if (errno == EACCES) failure = EACCES;
-    if (errno != EACCES && errno != ENOENT && errno != ENOTDIR) return errno;
-  }
-  return failure;
-}
-
-void reset_handlers(const std::vector<int>& to_default) {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) {
-    struct sigaction now {};
-    if (::sigaction(number, nullptr, &now) != 0) continue;
-    if (now.sa_handler != SIG_IGN && now.sa_handler != SIG_DFL) {
-      ::sigaction(number, &standard, nullptr);
-    }
-  }
-  for (const int number : to_default)
-    ::sigaction(number, &standard, nullptr);
-}
-
-/// Raw system calls: the C library's would try to change the threads that exist only in the parent.
-bool become(const RunAs& user) {
-  return ::syscall(SYS_setgroups, user.groups.size(), user.groups.data()) == 0 &&
-         ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
-         ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
-}
-
-[[noreturn]] void run_child(const ChildSpec& spec, Image& image, const sigset_t& mask, int line) {
-  reset_handlers(spec.default_signals);
-  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-  char word = 0;
-  ssize_t n = 0;
-  while ((n = ::read(line, &word, 1)) < 0 && errno == EINTR) {
-  }
-  if (n != 1) ::_exit(125);  // the parent gave up or died
-  if (spec.output_fd >= 0) {
-    ::dup2(spec.output_fd, STDOUT_FILENO);
-    ::dup2(spec.output_fd, STDERR_FILENO);
-  }
-  Failure failure{stage_exec, 0};
-  if (spec.run_as && !become(*spec.run_as)) {
-    failure = {stage_user, errno};
-  } else {
-    failure.error_number = try_candidates(image);
-  }
-  [[maybe_unused]] const ssize_t written = ::write(line, &failure, sizeof failure);
-  ::_exit(127);
-}
-
-/// fork(), or its like that is born in a cgroup: moving a process afterwards costs the kernel
-/// milliseconds.
-pid_t fork_into(int cgroup_fd, bool& in_cgroup) {
-  in_cgroup = false;
-  if (cgroup_fd >= 0) {
-    clone_args arguments{};
-    arguments.flags = CLONE_INTO_CGROUP;
-    arguments.exit_signal = SIGCHLD;
-    arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd);
-    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid >= 0) {
-      in_cgroup = true;
-      return pid;
-    }
-  }
-  return ::fork();
-}
-
-Error launch_error(const ChildSpec& spec, const Failure& failure) {
+Error launch_error(const ChildSpec& spec, const LaunchFailure& failure) {
   const std::string& command = spec.argv.front();
   if (failure.stage == stage_user) {
     Error error =
@@ -199,7 +52,7 @@ Error launch_error(const ChildSpec& spec, const Failure& failure) {
   return error;
 }
 
-bool read_failure(int line, Failure& failure) {
+bool read_failure(int line, LaunchFailure& failure) {
   ssize_t n = 0;
   while ((n = ::read(line, &failure, sizeof failure)) < 0 && errno == EINTR) {
   }
@@ -235,7 +88,7 @@ int exit_code_of_failed_launch(const Error& error) {
 
 Result<Child> launch(const ChildSpec& spec) {
   if (spec.argv.empty()) return Error{Errc::invalid_argument, "there is no command to run", {}};
-  Image image;
+  ChildImage image;
   build_image(spec, image);
   // One line to the child: "go" one way, the reason of a failed exec the other way, its end when
   // exec succeeds.
@@ -285,7 +138,7 @@ Result<Child> launch(const ChildSpec& spec) {
   child.started_ = SystemClock().now();
   // A child that was killed meanwhile does not hear it; its end is then seen by wait().
   [[maybe_unused]] const ssize_t sent = ::send(line.get(), "g", 1, MSG_NOSIGNAL);
-  if (Failure failure{}; read_failure(line.get(), failure)) {
+  if (LaunchFailure failure{}; read_failure(line.get(), failure)) {
     kill_and_reap(pid);
     return launch_error(spec, failure);
   }

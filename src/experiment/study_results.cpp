@@ -1,6 +1,7 @@
 #include "ergo/experiment/study_results.hpp"
 
 #include "ergo/core/parse.hpp"
+#include "ergo/stats/correlation.hpp"
 #include "ergo/stats/summary.hpp"
 
 #include <fmt/format.h>
@@ -195,8 +196,10 @@ std::optional<ResultFigure> figure_of(const std::vector<const RunRecord*>& runs,
   if (values.empty()) return std::nullopt;
   const Estimate repeats = stats::median_interval(values);
   figure.runs = static_cast<int>(values.size());
+  // Joules, seconds, bytes and shares are never negative, whatever few repeats would allow.
   figure.estimate = {
-      repeats.value, repeats.value - std::hypot(repeats.value - repeats.low, stats::median(below)),
+      repeats.value,
+      std::max(0.0, repeats.value - std::hypot(repeats.value - repeats.low, stats::median(below))),
       repeats.value + std::hypot(repeats.high - repeats.value, stats::median(above))};
   return figure;
 }
@@ -212,40 +215,6 @@ std::string choose_axis(const ExperimentRecord& record) {
     if (axis.empty() || distinct.size() > values[axis].size()) axis = name;
   }
   return axis;
-}
-
-/// Mean ranks (ties share theirs).
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<double> ranked(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    double below = 0;
-    double equal = 0;
-    for (const double other : values) {
-      below += other < values[i] ? 1 : 0;
-      equal += other == values[i] ? 1 : 0;
-    }
-    ranked[i] = below + (equal + 1) / 2;
-  }
-  return ranked;
-}
-
-/// Spearman's rho: Pearson's correlation of the ranks.
-std::optional<double> spearman(const std::vector<double>& x, const std::vector<double>& y) {
-  constexpr std::size_t fewest = 3;
-  if (x.size() < fewest) return std::nullopt;
-  const auto a = ranks(x);
-  const auto b = ranks(y);
-  const double middle = (static_cast<double>(x.size()) + 1) / 2;
-  double ab = 0;
-  double aa = 0;
-  double bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - middle) * (b[i] - middle);
-    aa += (a[i] - middle) * (a[i] - middle);
-    bb += (b[i] - middle) * (b[i] - middle);
-  }
-  if (aa == 0 || bb == 0) return std::nullopt;
-  return ab / std::sqrt(aa * bb);
 }
 
 std::optional<double> value_of(const ResultCell& cell, const std::string& id) {
@@ -282,7 +251,9 @@ RankCorrelation correlate(const StudyResults& results) {
         x.push_back(*left);
         y.push_back(*right);
       }
-      row.push_back(spearman(x, y));
+      auto rho = stats::spearman(x, y);
+      if (rho && a == b) rho = Estimate{1.0, 1.0, 1.0};
+      row.push_back(rho);
     }
   }
   return out;

@@ -1,189 +1,160 @@
 #include "report/html_plot.hpp"
 
-#include "ergo/core/parse.hpp"
-#include "ergo/report/html.hpp"
+#include "ergo/report/format.hpp"
 #include "ergo/report/study_report.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <map>
 
 namespace ergo::report {
 namespace {
 
-constexpr double plot_width = 560;
-constexpr double plot_height = 300;
-constexpr double left = 74;
-constexpr double right = 14;
-constexpr double top = 14;
-constexpr double bottom = 44;
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void take(double value) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-};
-
-/// Steps of 1, 2 or 5 times a power of ten, about `wanted` of them.
-std::vector<double> ticks(double low, double high, int wanted) {
-  const double raw = (high - low) / wanted;
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  const double factor = raw / power;
-  const double step = power * (factor < 1.5 ? 1 : factor < 3.5 ? 2 : factor < 7.5 ? 5 : 10);
-  std::vector<double> out;
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i)
-    out.push_back(i * step);
-  return out;
+bool has_quantity(const StudyResults& results, const std::string& id) {
+  return std::any_of(results.cells.begin(), results.cells.end(),
+                     [&](const ResultCell& cell) { return cell.figures.contains(id); });
 }
 
-/// A value to a place along one side of the plot.
-struct Scale {
-  double low = 0.0;
-  double high = 1.0;
-  double from = 0.0;
-  double to = 1.0;
-  bool logarithmic = false;
-  [[nodiscard]] double place(double value) const {
-    const double share =
-        logarithmic ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
-    return from + share * (to - from);
-  }
-};
-
-Scale x_scale(const Plot& plot, const Range& range) {
-  Scale x{range.low, range.high, left, plot_width - right};
-  if (!plot.categories.empty()) {
-    x.low = -0.5;
-    x.high = static_cast<double>(plot.categories.size()) - 0.5;
-    return x;
-  }
-  constexpr double wide = 50;
-  x.logarithmic = range.low > 0 && range.high / range.low >= wide;
-  if (range.high <= range.low) {
-    const double half = range.low != 0 ? std::abs(range.low) / 2 : 1.0;
-    x.low -= half;
-    x.high += half;
-  }
-  if (x.logarithmic) {
-    x.low /= 1.15;
-    x.high *= 1.15;
-  } else {
-    const double margin = (x.high - x.low) * 0.03;
-    x.low -= margin;
-    x.high += margin;
-  }
-  return x;
+PlotPoint plot_point(const ResultCell& cell, double x, const ResultFigure& figure,
+                     const std::string& unit) {
+  std::string text =
+      fmt::format("{}: {}", cell_name(cell), format_figure(figure.estimate.value, unit));
+  if (const std::string range = format_interval(figure.estimate, unit); !range.empty())
+    text += " (" + range + ")";
+  if (figure.provenance) text += fmt::format(", {}", name_of(*figure.provenance));
+  return {x, figure.estimate.value, figure.estimate.low, figure.estimate.high, std::move(text)};
 }
 
-std::string axis_text(double value, const std::string& unit) {
-  return unit.empty() ? fmt::format("{:.4g}", value) : format_figure(value, unit);
-}
-
-std::string x_axis(const Plot& plot, const Scale& x) {
-  std::vector<std::pair<double, std::string>> marks;
-  if (!plot.categories.empty()) {
-    for (std::size_t i = 0; i < plot.categories.size(); ++i)
-      marks.emplace_back(static_cast<double>(i), plot.categories[i]);
-  } else if (x.logarithmic) {
-    for (double tick = std::pow(2.0, std::ceil(std::log2(x.low))); tick <= x.high; tick *= 2)
-      marks.emplace_back(tick, axis_text(tick, plot.x_unit));
-  } else {
-    for (const double tick : ticks(x.low, x.high, 6))
-      marks.emplace_back(tick, axis_text(tick, plot.x_unit));
-  }
-  constexpr std::size_t most_marks = 12;
-  const std::size_t stride = (marks.size() + most_marks - 1) / most_marks;
-  std::string svg;
-  for (std::size_t i = 0; i < marks.size(); i += std::max<std::size_t>(1, stride)) {
-    constexpr std::size_t longest = 14;
-    std::string name = marks[i].second;
-    if (name.size() > longest + 3) name = name.substr(0, longest) + "...";
-    svg += fmt::format(
-        "<text class=\"tick\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-        x.place(marks[i].first), plot_height - bottom + 16, escape_html(name));
-  }
-  return svg +
-         fmt::format(
-             "<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-             (left + plot_width - right) / 2, plot_height - 8, escape_html(plot.x_label));
-}
-
-std::string y_axis(const Plot& plot, const Scale& y) {
-  std::string svg;
-  for (const double tick : ticks(y.low, y.high, 5)) {
-    svg += fmt::format(
-        "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
-        "<text class=\"tick\" x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
-        left, plot_width - right, y.place(tick), left - 6, y.place(tick) + 4,
-        escape_html(axis_text(tick, plot.y_unit)));
-  }
-  return svg;
-}
-
-std::string series_svg(const PlotSeries& series, std::size_t number, const Scale& x, const Scale& y,
-                       bool lines) {
-  std::string path;
-  std::string bars;
-  std::string dots;
-  for (const PlotPoint& p : series.points) {
-    const double px = x.place(p.x);
-    const double py = y.place(p.y);
-    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", px, py);
-    if (p.high > p.low) {
-      bars +=
-          fmt::format("M{0:.1f} {1:.1f}V{2:.1f}M{3:.1f} {1:.1f}H{4:.1f}M{3:.1f} {2:.1f}H{4:.1f}",
-                      px, y.place(p.low), y.place(p.high), px - 3, px + 3);
+class PlotMaker {
+ public:
+  explicit PlotMaker(const StudyResults& results) : results_(results) {
+    const auto numeric = [](const ResultCell& cell) { return cell.position.has_value(); };
+    if (std::all_of(results.cells.begin(), results.cells.end(), numeric)) return;
+    for (const ResultCell& cell : results.cells) {
+      const std::string& name = category(cell);
+      if (std::find(categories_.begin(), categories_.end(), name) == categories_.end())
+        categories_.push_back(name);
     }
-    dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\"><title>{}</title></circle>",
-                        px, py, escape_html(p.text));
   }
-  std::string svg = fmt::format("<g class=\"series s{}\" data-series=\"{}\">", number % 6, number);
-  if (lines) svg += fmt::format("<path class=\"line\" d=\"{}\"/>", path);
-  if (!bars.empty()) svg += fmt::format("<path class=\"bar\" d=\"{}\"/>", bars);
-  return svg + dots + "</g>\n";
-}
+
+  void against_axis(std::string id, std::string title, const std::vector<std::string>& ids) {
+    Plot plot;
+    plot.id = std::move(id);
+    plot.title = std::move(title);
+    plot.x_label = results_.titles.axis_label;
+    plot.categories = categories_;
+    plot.lines = categories_.empty();
+    for (const ResultQuantity& q : results_.quantities) {
+      if (std::find(ids.begin(), ids.end(), q.id) == ids.end()) continue;
+      plot.y_unit = q.unit;
+      for (auto& [series, points] : points_of(q)) {
+        std::string label = q.label + origins(q.id);
+        if (!series.empty()) label += ", " + series;
+        plot.series.push_back({std::move(label), std::move(points)});
+      }
+    }
+    keep(std::move(plot));
+  }
+
+  void energy_against_latency() {
+    Plot plot;
+    plot.id = "plot-energy-latency";
+    plot.title = "Total energy against latency" + origins("energy_j");
+    plot.x_label = "latency, median";
+    plot.x_unit = "s";
+    plot.y_unit = "J";
+    plot.lines = false;
+    std::map<std::string, std::vector<PlotPoint>> series;
+    for (const ResultCell& cell : results_.cells) {
+      const ResultFigure* energy = figure_in(cell, "energy_j");
+      const ResultFigure* latency = figure_in(cell, "latency");
+      if (energy == nullptr || latency == nullptr) continue;
+      series[cell.series].push_back(plot_point(cell, latency->estimate.value, *energy, "J"));
+    }
+    for (auto& [name, points] : series)
+      plot.series.push_back({name.empty() ? "cells" : name, std::move(points)});
+    keep(std::move(plot));
+  }
+
+  std::vector<Plot> take() { return std::move(plots_); }
+
+ private:
+  void keep(Plot plot) {
+    if (!plot.series.empty()) plots_.push_back(std::move(plot));
+  }
+
+  [[nodiscard]] const std::string& category(const ResultCell& cell) const {
+    return cell.axis.empty() ? results_.titles.title : cell.axis;
+  }
+
+  [[nodiscard]] std::map<std::string, std::vector<PlotPoint>> points_of(
+      const ResultQuantity& q) const {
+    std::map<std::string, std::vector<PlotPoint>> series;
+    for (const ResultCell& cell : results_.cells) {
+      if (const ResultFigure* figure = figure_in(cell, q.id))
+        series[cell.series].push_back(plot_point(cell, place(cell), *figure, q.unit));
+    }
+    return series;
+  }
+
+  [[nodiscard]] double place(const ResultCell& cell) const {
+    if (categories_.empty()) return *cell.position;
+    return static_cast<double>(std::find(categories_.begin(), categories_.end(), category(cell)) -
+                               categories_.begin());
+  }
+
+  /// " (simulated)": every kind that a quantity has over the cells.
+  [[nodiscard]] std::string origins(const std::string& id) const {
+    std::string text;
+    for (const Provenance one : {Provenance::measured, Provenance::derived, Provenance::estimated,
+                                 Provenance::simulated}) {
+      const auto has = [&](const ResultCell& cell) {
+        const ResultFigure* figure = figure_in(cell, id);
+        return figure != nullptr && figure->provenance == one;
+      };
+      if (std::any_of(results_.cells.begin(), results_.cells.end(), has))
+        text += (text.empty() ? "" : ", ") + std::string(name_of(one));
+    }
+    return text.empty() ? text : " (" + text + ")";
+  }
+
+  const StudyResults& results_;
+  std::vector<std::string> categories_;
+  std::vector<Plot> plots_;
+};
 
 }  // namespace
 
-std::string plot_figure(const Plot& plot) {
-  Range xs;
-  Range ys;
-  ys.take(0.0);
-  bool any = false;
-  for (const PlotSeries& series : plot.series) {
-    for (const PlotPoint& p : series.points) {
-      any = true;
-      xs.take(p.x);
-      ys.take(p.low);
-      ys.take(p.high);
-    }
+std::string cell_name(const ResultCell& cell) {
+  std::string name = cell.axis;
+  if (!cell.series.empty()) name += (name.empty() ? "" : ", ") + cell.series;
+  return name.empty() ? "command" : name;
+}
+
+const ResultFigure* figure_in(const ResultCell& cell, const std::string& id) {
+  const auto found = cell.figures.find(id);
+  return found == cell.figures.end() ? nullptr : &found->second;
+}
+
+std::vector<const ResultQuantity*> quantities_shown(const StudyResults& results) {
+  std::vector<const ResultQuantity*> list;
+  for (const ResultQuantity& q : results.quantities) {
+    if (has_quantity(results, q.id)) list.push_back(&q);
   }
-  if (!any) return {};
-  const Scale x = x_scale(plot, xs);
-  const Scale y{ys.low, ys.high > ys.low ? ys.high * 1.05 : ys.low + 1, plot_height - bottom, top};
-  std::string html = fmt::format("<figure><figcaption>{}</figcaption>\n<div class=\"legend\">",
-                                 escape_html(plot.title));
-  for (std::size_t i = 0; i < plot.series.size(); ++i) {
-    if (plot.series[i].points.empty()) continue;
-    html += fmt::format("<button type=\"button\" class=\"key s{}\" data-series=\"{}\">{}</button>",
-                        i % 6, i, escape_html(plot.series[i].label));
-  }
-  html += fmt::format("</div>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n",
-                      plot_width, plot_height, escape_html(plot.title));
-  html += y_axis(plot, y) + x_axis(plot, x);
-  for (std::size_t i = 0; i < plot.series.size(); ++i) {
-    if (!plot.series[i].points.empty()) html += series_svg(plot.series[i], i, x, y, plot.lines);
-  }
-  html += fmt::format(
-      "<text class=\"name\" transform=\"translate(14 {:.1f}) rotate(-90)\" "
-      "text-anchor=\"middle\">{}</text>\n",
-      (top + plot_height - bottom) / 2, escape_html(plot.y_label));
-  return html + "</svg></figure>\n";
+  return list;
+}
+
+std::vector<Plot> plots_of(const StudyResults& results) {
+  PlotMaker plots(results);
+  plots.against_axis("plot-energy", "GPU and CPU energy",
+                     {"nvidia_draw_absolute", "intel_power", "cpu_estimated_j"});
+  plots.energy_against_latency();
+  plots.against_axis("plot-latency", "Latency", {"latency", "latency_p95_s", "latency_p99_s"});
+  plots.against_axis("plot-memory", "Memory",
+                     {"mem_use_abs", "per_gpu_attributable_mem_use", "gpu_memory_used"});
+  plots.against_axis("plot-sm", "SM utilisation", {"sm"});
+  return plots.take();
 }
 
 }  // namespace ergo::report

@@ -1,7 +1,9 @@
 #pragma once
-// Plots of a page: SVG, coloured by the page's style sheet.
+// What the page's script draws (html/report.js): plots of results and traces of runs, as JSON.
 
-#include <optional>
+#include "ergo/experiment/study_results.hpp"
+#include "ergo/report/html.hpp"
+
 #include <string>
 #include <vector>
 
@@ -21,17 +23,28 @@ struct PlotSeries {
 };
 
 struct Plot {
+  std::string id;  ///< of its canvas
   std::string title;
   std::string x_label;
-  std::string y_label;
   std::string x_unit;  ///< "J", "B", "s", "1", or empty for a plain number
   std::string y_unit;
   std::vector<std::string> categories;  ///< x = 0, 1, 2 … are these; empty: numbers
   bool lines = true;                    ///< join the points
-  std::vector<PlotSeries> series;
+  std::vector<PlotSeries> series;       ///< none without points
 };
 
-/// A <figure>; empty when no series has a point.
-std::string plot_figure(const Plot& plot);
+/// Energy, latency, memory and utilisation against the axis, and energy against latency; those for
+/// which there is something to draw.
+std::vector<Plot> plots_of(const StudyResults& results);
+
+/// {"plots": […], "traces": […]}, safe inside of a script element.
+std::string page_data(const std::vector<Plot>& plots, const std::vector<RunTrace>& traces);
+
+/// "112, batch=8"; "command" for a cell without parameters.
+std::string cell_name(const ResultCell& cell);
+/// The cell's value of a quantity; null where it was not measured.
+const ResultFigure* figure_in(const ResultCell& cell, const std::string& id);
+/// The quantities that some cell has.
+std::vector<const ResultQuantity*> quantities_shown(const StudyResults& results);
 
 }  // namespace ergo::report

@@ -2,6 +2,7 @@
 
 #include "ergo/report/format.hpp"
 #include "ergo/report/study_report.hpp"
+#include "report/html_plot.hpp"
 
 #include <fmt/format.h>
 
@@ -31,15 +32,6 @@ std::string code(std::string text) {
   return "`" + text + "`";
 }
 
-std::vector<const ResultQuantity*> shown(const StudyResults& results) {
-  std::vector<const ResultQuantity*> list;
-  for (const ResultQuantity& q : results.quantities) {
-    const auto has = [&](const ResultCell& cell) { return cell.figures.contains(q.id); };
-    if (std::any_of(results.cells.begin(), results.cells.end(), has)) list.push_back(&q);
-  }
-  return list;
-}
-
 std::string figure_text(const ResultFigure& figure, const std::string& unit) {
   std::string text = format_figure(figure.estimate.value, unit);
   if (const std::string range = format_interval(figure.estimate, unit); !range.empty())
@@ -47,12 +39,6 @@ std::string figure_text(const ResultFigure& figure, const std::string& unit) {
   if (figure.provenance && *figure.provenance != Provenance::measured)
     text += fmt::format(", {}", name_of(*figure.provenance));
   return text;
-}
-
-std::string cell_name(const ResultCell& cell) {
-  std::string name = cell.axis;
-  if (!cell.series.empty()) name += (name.empty() ? "" : ", ") + cell.series;
-  return name.empty() ? "command" : name;
 }
 
 void add_head(std::string& text, const StudyResults& results) {
@@ -80,8 +66,10 @@ void add_head(std::string& text, const StudyResults& results) {
 
 void add_correlation(std::string& text, const RankCorrelation& c) {
   if (c.cells < 3) return;
-  text += fmt::format("\n## Spearman's rank correlation\n\nOver the medians of {} cells.\n\n|  |",
-                      c.cells);
+  text += fmt::format(
+      "\n## Spearman's rank correlation\n\nOver the medians of {} cells, with 95 % intervals.\n\n| "
+      " |",
+      c.cells);
   for (std::size_t i = 0; i < c.ids.size(); ++i)
     text += fmt::format(" {} |", i + 1);
   text += "\n|---|" + [&] {
@@ -92,8 +80,15 @@ void add_correlation(std::string& text, const RankCorrelation& c) {
   }() + "\n";
   for (std::size_t i = 0; i < c.ids.size(); ++i) {
     text += fmt::format("| {} {} |", i + 1, escape_markdown(c.ids[i]));
-    for (const auto& rho : c.rho[i])
-      text += rho ? fmt::format(" {:.2f} |", *rho) : std::string("  |");
+    for (const auto& rho : c.rho[i]) {
+      if (!rho) {
+        text += "  |";
+        continue;
+      }
+      text += fmt::format(" {:.2f}", rho->value);
+      if (rho->high > rho->low) text += fmt::format(" ({:.2f} … {:.2f})", rho->low, rho->high);
+      text += " |";
+    }
     text += "\n";
   }
 }
@@ -103,7 +98,7 @@ void add_correlation(std::string& text, const RankCorrelation& c) {
 std::string study_markdown(const StudyResults& results) {
   std::string text;
   add_head(text, results);
-  const auto quantities = shown(results);
+  const auto quantities = quantities_shown(results);
   text += fmt::format(
       "\n## Results\n\n| {} | runs |",
       escape_markdown(results.titles.axis_label.empty() ? "cell" : results.titles.axis_label));

@@ -3,6 +3,7 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/model/table.hpp"
 #include "ergo/report/format.hpp"
+#include "report/html_plot.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,11 +16,6 @@ namespace ergo::report {
 namespace {
 
 using StudyJson = nlohmann::ordered_json;
-
-const ResultFigure* figure_in(const ResultCell& cell, const std::string& id) {
-  const auto found = cell.figures.find(id);
-  return found == cell.figures.end() ? nullptr : &found->second;
-}
 
 /// Parameters other than the axis, over all cells.
 std::vector<std::string> other_parameters(const StudyResults& results) {
@@ -58,19 +54,25 @@ StudyJson estimate_object(const ResultFigure& figure) {
   return json;
 }
 
-StudyJson correlation_object(const RankCorrelation& correlation) {
+StudyJson matrix(const RankCorrelation& correlation, double Estimate::*member) {
   StudyJson rows = StudyJson::array();
   for (const auto& row : correlation.rho) {
     StudyJson one = StudyJson::array();
     for (const auto& rho : row)
-      one.push_back(rho ? StudyJson(*rho) : StudyJson());
+      one.push_back(rho ? StudyJson((*rho).*member) : StudyJson());
     rows.push_back(std::move(one));
   }
+  return rows;
+}
+
+StudyJson correlation_object(const RankCorrelation& correlation) {
   return {{"method", "spearman"},
           {"over", "medians of cells"},
           {"cells", correlation.cells},
           {"ids", correlation.ids},
-          {"rho", std::move(rows)}};
+          {"rho", matrix(correlation, &Estimate::value)},
+          {"low", matrix(correlation, &Estimate::low)},
+          {"high", matrix(correlation, &Estimate::high)}};
 }
 
 }  // namespace

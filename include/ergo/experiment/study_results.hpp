@@ -41,9 +41,9 @@ struct ResultCell {
 
 struct RankCorrelation {
   std::vector<std::string> ids;  ///< quantities, and the axis last
-  /// Spearman's rho over the cells' medians, mean ranks for ties; nothing for fewer than three
-  /// cells or a quantity that does not vary.
-  std::vector<std::vector<std::optional<double>>> rho;
+  /// Spearman's rho over the cells' medians with its 95 % interval (stats/correlation.hpp); nothing
+  /// for fewer than three cells or a quantity that does not vary.
+  std::vector<std::vector<std::optional<Estimate>>> rho;
   std::size_t cells = 0;
 };
 

@@ -1,101 +1,179 @@
 "use strict";
-// Series on and off.
-document.querySelectorAll(".legend button[data-series]").forEach((key) => key.addEventListener("click", () => {
-  const off = key.classList.toggle("off");
-  key.closest("figure").querySelectorAll(`g[data-series="${key.dataset.series}"]`)
-    .forEach((group) => group.classList.toggle("off", off));
-}));
-// Power over time of a run; drag to look closer, double click for the whole run.
 (() => {
-  const traces = JSON.parse(document.getElementById("traces").textContent);
-  const svg = document.getElementById("trace"), choice = document.getElementById("run");
-  if (!svg || !choice || traces.length === 0) return;
-  const W = 1160, H = 320, L = 60, R = 12, T = 12, B = 34;
-  let run = traces[0], from = 0, to = 1, start = null;
-  const hidden = new Set();
-  const make = (name, attributes, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const key in attributes) node.setAttribute(key, attributes[key]);
-    if (text !== undefined) node.textContent = text;
-    return node;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const charts = [];
+
+  // Numbers for people, as the tables of the page write them.
+  const prefixes = { J: [["kJ", 1e3], ["J", 1], ["mJ", 1e-3], ["µJ", 1e-6]], s: [["s", 1], ["ms", 1e-3], ["µs", 1e-6]],
+    B: [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 1024], ["B", 1]], W: [["kW", 1e3], ["W", 1]] };
+  const short = (value) => String(+value.toPrecision(4));
+  const pretty = (value, unit) => {
+    if (unit === "1") return `${short(value * 100)} %`;
+    if (!(unit in prefixes)) return unit ? `${short(value)} ${unit}` : short(value);
+    const [name, size] = value === 0 ? prefixes[unit].find(([, s]) => s === 1)
+      : prefixes[unit].find(([, s]) => Math.abs(value) >= s) ?? prefixes[unit].at(-1);
+    return `${short(value / size)} ${name}`;
   };
-  const ticks = (low, high, wanted) => {
-    const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw)), factor = raw / power;
-    const step = power * (factor < 1.5 ? 1 : factor < 3.5 ? 2 : factor < 7.5 ? 5 : 10), out = [];
-    for (let i = Math.ceil(low / step); i * step <= high; i++) out.push(i * step);
-    return out;
-  };
-  const x = (t) => L + (t - from) / (to - from) * (W - L - R);
-  const time = (event) => {
-    const box = svg.getBoundingClientRect();
-    return from + ((event.clientX - box.left) / box.width * W - L) / (W - L - R) * (to - from);
-  };
-  const draw = () => {
-    svg.replaceChildren();
-    const shown = run.channels.filter((c) => !hidden.has(c.name));
-    let most = 0;
-    for (const c of shown) c.t.forEach((t, i) => { if (t >= from && t <= to && c.w[i] > most) most = c.w[i]; });
-    most = (most || 1) * 1.05;
-    const y = (w) => H - B - w / most * (H - B - T);
-    for (const w of run.windows) {
-      const left = Math.max(L, x(w.s)), right = Math.min(W - R, x(w.s + w.d));
-      if (right <= left) continue;
-      const box = make("rect", { class: "window", x: left, y: T, width: right - left, height: H - B - T });
-      box.append(make("title", {}, `${w.n} ${w.i}: ${w.d.toPrecision(4)} s${w.c === undefined ? "" : `, ${w.c} items`}`));
-      svg.append(box);
-    }
-    for (const tick of ticks(0, most, 5)) {
-      svg.append(make("line", { class: "grid", x1: L, x2: W - R, y1: y(tick), y2: y(tick) }));
-      svg.append(make("text", { x: L - 6, y: y(tick) + 4, "text-anchor": "end" }, `${+tick.toPrecision(6)} W`));
-    }
-    for (const tick of ticks(from, to, 10))
-      svg.append(make("text", { x: x(tick), y: H - B + 16, "text-anchor": "middle" }, `${+tick.toPrecision(6)} s`));
-    run.channels.forEach((c, number) => {
-      if (hidden.has(c.name)) return;
-      let path = "";
-      // One point outside on each side, so that lines reach the edges.
-      c.t.forEach((t, i) => {
-        if ((c.t[i + 1] ?? t) < from || (c.t[i - 1] ?? t) > to) return;
-        path += `${path ? "L" : "M"}${x(t).toFixed(1)} ${y(c.w[i]).toFixed(1)}`;
-      });
-      const group = make("g", { class: `s${number % 6}`, "clip-path": "url(#inside)" });
-      group.append(make("path", { class: "line", d: path || "M0 0" }));
-      svg.append(group);
-    });
-    const clip = make("clipPath", { id: "inside" });
-    clip.append(make("rect", { x: L, y: 0, width: W - L - R, height: H }));
-    svg.append(clip);
-  };
-  const legend = document.getElementById("trace-legend"), note = document.getElementById("trace-note");
-  const choose = () => {
-    run = traces[Number(choice.value)];
-    from = 0;
-    to = run.duration || 1;
-    legend.replaceChildren(...run.channels.map((c, number) => {
-      const key = document.createElement("button");
-      key.type = "button";
-      key.className = `key s${number % 6}${hidden.has(c.name) ? " off" : ""}`;
-      key.textContent = `${c.name}: ${c.source} (${c.provenance})`;
-      key.addEventListener("click", () => {
-        if (!hidden.delete(c.name)) hidden.add(c.name);
-        key.classList.toggle("off", hidden.has(c.name));
-        draw();
-      });
-      return key;
-    }));
-    note.textContent = run.left_out ? `${run.left_out} more windows are in the store and not drawn.` : "";
-    draw();
-  };
-  traces.forEach((one, i) => choice.add(new Option(one.label, i)));
-  choice.addEventListener("change", choose);
-  svg.addEventListener("pointerdown", (event) => { start = time(event); });
-  svg.addEventListener("pointerup", (event) => {
-    const end = time(event), low = Math.min(start ?? end, end), high = Math.max(start ?? end, end);
-    start = null;
-    if (high - low < (to - from) / 100) return;
-    [from, to] = [Math.max(low, 0), Math.min(high, run.duration)];
-    draw();
+
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const dress = (chart) => chart.data.datasets.forEach((set, i) => {
+    set.borderColor = set.backgroundColor = css(`--c${i % 6}`);
   });
-  svg.addEventListener("dblclick", choose);
-  choose();
+  const recolour = () => {
+    Chart.defaults.color = css("--soft");
+    Chart.defaults.borderColor = css("--line");
+    for (const chart of charts) { dress(chart); chart.update("none"); }
+  };
+  Chart.defaults.animation = false;
+  Chart.defaults.maintainAspectRatio = false;
+  Chart.defaults.font.family = "system-ui, sans-serif";
+  Chart.defaults.plugins.legend.align = "start";
+  Chart.defaults.plugins.legend.labels.boxWidth = 12;
+
+  const intervals = {
+    id: "intervals",
+    afterDatasetsDraw(chart) {
+      const { ctx, chartArea: area, scales: { y } } = chart;
+      chart.data.datasets.forEach((set, i) => {
+        if (!chart.isDatasetVisible(i)) return;
+        ctx.save();
+        ctx.strokeStyle = set.borderColor;
+        ctx.beginPath();
+        ctx.rect(area.left - 4, area.top, area.right - area.left + 8, area.bottom - area.top);
+        ctx.clip();
+        ctx.beginPath();
+        chart.getDatasetMeta(i).data.forEach(({ x }, k) => {
+          const { low, high } = set.data[k];
+          if (!(high > low)) return;
+          const top = y.getPixelForValue(high), bottom = y.getPixelForValue(low);
+          for (const end of [top, bottom]) { ctx.moveTo(x - 3, end); ctx.lineTo(x + 3, end); }
+          ctx.moveTo(x, top);
+          ctx.lineTo(x, bottom);
+        });
+        ctx.stroke();
+        ctx.restore();
+      });
+    },
+  };
+
+  const horizontal = (plot, values) => {
+    const title = { display: true, text: plot.x };
+    if (plot.categories.length > 0)
+      return { type: "linear", min: -0.5, max: plot.categories.length - 0.5, title,
+        afterBuildTicks: (axis) => { axis.ticks = plot.categories.map((_, value) => ({ value })); },
+        ticks: { callback: (value) => plot.categories[value] ?? "" } };
+    const low = Math.min(...values), high = Math.max(...values), log = low > 0 && high / low >= 50;
+    const axis = { type: log ? "logarithmic" : "linear", title, ticks: { callback: (value) => pretty(value, plot.xUnit) } };
+    if (log) Object.assign(axis, { min: low / 1.15, max: high * 1.15 });
+    else axis.grace = "3%";
+    const places = [...new Set(values)].sort((a, b) => a - b);
+    if (!plot.xUnit && places.length <= 24)
+      axis.afterBuildTicks = (scale) => { scale.ticks = places.map((value) => ({ value })); };
+    return axis;
+  };
+
+  const vertical = (unit, most) => {
+    const axis = { beginAtZero: true, suggestedMax: most, ticks: { callback: (value) => pretty(value, unit) } };
+    // Bytes in steps of a power of two.
+    if (unit === "B") axis.ticks.stepSize = 2 ** Math.ceil(Math.log2((most || 1) / 7));
+    return axis;
+  };
+
+  const draw = (plot) => {
+    const points = plot.series.map(({ points: all }) => all.map(([x, y, low, high, text]) => ({ x, y, low, high, text })));
+    const all = points.flat();
+    charts.push(new Chart(document.getElementById(plot.id), {
+      type: "scatter",
+      data: { datasets: plot.series.map(({ label }, i) => ({ label, data: points[i], showLine: plot.lines, borderWidth: 1.6 })) },
+      options: {
+        scales: { x: horizontal(plot, all.map(({ x }) => x)),
+          y: vertical(plot.yUnit, Math.max(...all.map(({ high }) => high))) },
+        plugins: { tooltip: { callbacks: { label: ({ raw }) => raw.text } } },
+      },
+      plugins: [intervals],
+    }));
+  };
+
+  // Power over time of one run: its windows as bands; drag to look closer.
+  const drawTraces = (traces) => {
+    const choice = document.getElementById("run"), canvas = document.getElementById("trace");
+    const note = document.getElementById("trace-note");
+    let run = traces[0], drag = null;
+    const bands = {
+      id: "bands",
+      beforeDatasetsDraw({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }) {
+        ctx.save();
+        ctx.fillStyle = css("--window");
+        for (const { start, duration } of run.windows) {
+          const from = Math.max(left, x.getPixelForValue(start)), to = Math.min(right, x.getPixelForValue(start + duration));
+          if (to > from) ctx.fillRect(from, top, to - from, bottom - top);
+        }
+        ctx.restore();
+      },
+      afterDraw({ ctx, chartArea: { top, bottom } }) {
+        if (drag) ctx.strokeRect(drag.from, top, drag.to - drag.from, bottom - top);
+      },
+    };
+    const inside = (time) => run.windows.filter(({ start, duration }) => time >= start && time <= start + duration)
+      .map(({ name, index, duration, count }) =>
+        `${name} ${index}: ${pretty(duration, "s")}${count === undefined ? "" : `, ${count} items`}`);
+    const chart = new Chart(canvas, {
+      type: "scatter",
+      data: { datasets: [] },
+      options: {
+        parsing: false,
+        scales: { x: { title: { display: true, text: "seconds" } },
+          y: { beginAtZero: true, ticks: { callback: (value) => pretty(value, "W") } } },
+        interaction: { mode: "nearest", axis: "x", intersect: false },
+        plugins: { tooltip: { callbacks: {
+          title: ([{ parsed }]) => pretty(parsed.x, "s"),
+          label: ({ parsed, dataset }) => `${dataset.label}: ${pretty(parsed.y, "W")}`,
+          footer: ([{ parsed }]) => inside(parsed.x),
+        } } },
+      },
+      plugins: [bands],
+    });
+    const look = (from, to) => {
+      Object.assign(chart.options.scales.x, { min: from, max: to });
+      chart.update("none");
+    };
+    const whole = () => look(0, run.duration || 1);
+    const choose = () => {
+      run = traces[Number(choice.value)];
+      chart.data.datasets = run.channels.map(({ name, source, provenance, t, w }) => ({
+        label: `${name}: ${source} (${provenance})`, data: t.map((x, i) => ({ x, y: w[i] })),
+        showLine: true, pointRadius: 0, borderWidth: 1.4 }));
+      note.textContent = run.leftOut ? `${run.leftOut} more windows are in the store and not drawn.` : "";
+      dress(chart);
+      whole();
+    };
+    traces.forEach(({ label }, i) => choice.add(new Option(label, i)));
+    choice.addEventListener("change", choose);
+    canvas.addEventListener("pointerdown", ({ offsetX }) => { drag = { from: offsetX, to: offsetX }; });
+    canvas.addEventListener("pointermove", ({ offsetX }) => { if (drag) { drag.to = offsetX; chart.draw(); } });
+    window.addEventListener("pointerup", () => {
+      if (!drag) return;
+      const [low, high] = [drag.from, drag.to].map((pixel) => chart.scales.x.getValueForPixel(pixel)).sort((a, b) => a - b);
+      const far = Math.abs(drag.to - drag.from) > 8;
+      drag = null;
+      if (far) look(Math.max(low, 0), Math.min(high, run.duration)); else chart.draw();
+    });
+    canvas.addEventListener("dblclick", whole);
+    document.getElementById("whole").addEventListener("click", whole);
+    charts.push(chart);
+    choose();
+  };
+
+  recolour();
+  data.plots.forEach(draw);
+  if (data.traces.length > 0) drawTraces(data.traces);
+  charts.forEach((chart) => { dress(chart); chart.update("none"); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  const paper = (on) => {
+    document.documentElement.classList.toggle("paper", on);
+    recolour();
+    for (const chart of charts) chart.resize();
+  };
+  window.addEventListener("beforeprint", () => paper(true));
+  window.addEventListener("afterprint", () => paper(false));
 })();
