@@ -69,6 +69,8 @@ int run(int argc, char** argv) {
   ergo::cli::add_sweep(line);
   ergo::cli::add_study(line);
   ergo::cli::add_report(line);
+  ergo::cli::add_compare(line);
+  ergo::cli::add_plot(line);
   ergo::cli::add_export(line);
   ergo::cli::add_import(line);
   ergo::cli::add_predict(line);

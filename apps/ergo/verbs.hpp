@@ -28,6 +28,8 @@ void add_limits(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_study(CommandLine& line);
 void add_report(CommandLine& line);
+void add_compare(CommandLine& line);
+void add_plot(CommandLine& line);
 void add_export(CommandLine& line);
 void add_import(CommandLine& line);
 void add_predict(CommandLine& line);
