@@ -164,6 +164,7 @@ def run(tool, node, seed, build, python, windows, folder):
     preset, load = NODES[node]
     environment = dict(os.environ)
     environment.update(PYTHONPATH=str(ROOT / "python"), ERGO_LIBRARY=str(build / "lib/libergo_c.so"), LD_LIBRARY_PATH=str(folder),
+                       PATH=f"{folder}:{os.environ['PATH']}",
                        PEERS_SIM=str(build / "bin/ergo-sim"), CODECARBON_ALLOW_MULTIPLE_RUNS="True", HOME=str(folder))
     words = [str(build / "bin/ergo-sim"), "env", "--gpus", preset, "--load", load, "--gain", "exact", "--seed", str(seed),
              "--packages", "0", "--", python, __file__, "--child", tool, "--windows", str(windows)]
@@ -191,6 +192,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ergo-peers.") as name:
         folder = pathlib.Path(name)
         (folder / "libnvidia-ml.so.1").symlink_to(next((build / "lib").glob("libergo-sim-nvml.so")))
+        # CodeCarbon asks for this program, and then reads NVML.
+        smi = folder / "nvidia-smi"
+        smi.write_text("#!/bin/sh\n")
+        smi.chmod(0o755)
         for node in NODES:
             results = {tool: [] for tool in TOOLS}
             for repeat in range(given.repeats):

@@ -63,7 +63,9 @@ class Untouched(PythonCase):
 
     def test_exit_codes(self):
         for code in ("raise SystemExit(7)", "raise SystemExit('text')", "import os; os._exit(9)",
-                     "import os, signal; os.kill(os.getpid(), signal.SIGINT)"):
+                     "import os, signal; os.kill(os.getpid(), signal.SIGINT)", "import os; os.abort()",
+                     "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+                     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"):
             plain, hooked = self.plain("-c", code), self.hooked("-c", code)
             expected = plain.returncode if plain.returncode >= 0 else 128 - plain.returncode
             self.assertEqual(hooked.returncode, expected, code)
