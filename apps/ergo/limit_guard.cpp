@@ -39,15 +39,39 @@ void LimitGuard::inspect(RunRecord& record) {
   if (!told) record.warnings.push_back(*problem);
 }
 
-Result<std::unique_ptr<CellGuard>> guard_cell(const GridCell& cell, const Environment& environment,
-                                              const HostRecord& host) {
+Result<std::unique_ptr<LimitGuard>> guard_cell(const GridCell& cell, const Environment& environment,
+                                               const HostRecord& host) {
   const auto value = cell.find(std::string(power_limit_axis));
-  if (value == cell.end()) return std::unique_ptr<CellGuard>();
+  if (value == cell.end()) return std::unique_ptr<LimitGuard>();
   const auto watts = parse_double(value->second);
   if (!watts) return watts.error();
-  auto guard = LimitGuard::set(environment, host, Watts(*watts));
+  return LimitGuard::set(environment, host, Watts(*watts));
+}
+
+/// A cell's guard that says when it goes.
+class LimitedSweep::Watched final : public CellGuard {
+ public:
+  Watched(LimitedSweep& sweep, std::unique_ptr<LimitGuard> guard)
+      : sweep_(sweep), guard_(std::move(guard)) {
+    sweep_.current_ = guard_.get();
+  }
+  ~Watched() override { sweep_.current_ = nullptr; }
+  void inspect(RunRecord& record) override { guard_->inspect(record); }
+
+ private:
+  LimitedSweep& sweep_;
+  std::unique_ptr<LimitGuard> guard_;
+};
+
+RunEvents& LimitedSweep::run_events() {
+  return checking_.emplace(current_, next_.run_events());
+}
+
+Result<std::unique_ptr<CellGuard>> LimitedSweep::prepare(const GridCell& cell) {
+  auto guard = guard_cell(cell, environment_, host_);
   if (!guard) return guard.error();
-  return std::unique_ptr<CellGuard>(std::move(guard).value());
+  if (*guard) return std::unique_ptr<CellGuard>(new Watched(*this, std::move(*guard)));
+  return next_.prepare(cell);
 }
 
 }  // namespace ergo::cli

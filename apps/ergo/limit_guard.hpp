@@ -26,6 +26,8 @@ class LimitGuard final : public CellGuard {
   void inspect(RunRecord& record) override;
   /// Reads the limits again; what it sees is told by inspect().
   void check() { std::ignore = guard_->check(); }
+  /// Another limit on the same GPUs (control::PowerLimitGuard::change).
+  Result<void> change(Watts limit) { return guard_->change(limit); }
   /// Also done, and a failure printed, when the object goes.
   Result<void> restore() { return guard_->restore(); }
   [[nodiscard]] Watts enforced() const { return guard_->enforced(); }
@@ -35,10 +37,9 @@ class LimitGuard final : public CellGuard {
   std::unique_ptr<control::PowerLimitGuard> guard_;
 };
 
-/// The guard for a cell with the axis `power_limit_w`, else null: what SweepEvents::prepare()
-/// returns.
-Result<std::unique_ptr<CellGuard>> guard_cell(const GridCell& cell, const Environment& environment,
-                                              const HostRecord& host);
+/// The guard for a cell with the axis `power_limit_w`, else null.
+Result<std::unique_ptr<LimitGuard>> guard_cell(const GridCell& cell, const Environment& environment,
+                                               const HostRecord& host);
 
 /// Passes events on, and has the limit checked each time that progress is told.
 class CheckingEvents final : public RunEvents {
@@ -53,6 +54,8 @@ class CheckingEvents final : public RunEvents {
     next_.on_progress(timeline, begin);
   }
   void on_window(const MarkedWindow& window) override { next_.on_window(window); }
+  void on_mark(const MarkMessage& mark, int pid) override { next_.on_mark(mark, pid); }
+  bool wants_stop() override { return next_.wants_stop(); }
   void on_sample(const Timeline& timeline, SignalId id, const Sample& sample) override {
     next_.on_sample(timeline, id, sample);
   }
@@ -60,6 +63,36 @@ class CheckingEvents final : public RunEvents {
  private:
   LimitGuard* guard_;
   RunEvents& next_;
+};
+
+/// The events of a sweep, with the power limit of each cell set and watched while it runs. Cells
+/// without the axis `power_limit_w` pass through.
+class LimitedSweep final : public SweepEvents {
+ public:
+  /// `host`: Runner::host(). `next` must outlive the object.
+  LimitedSweep(Environment environment, HostRecord host, SweepEvents& next)
+      : environment_(std::move(environment)), host_(std::move(host)), next_(next) {}
+
+  void on_run(std::size_t number, std::size_t total, const GridCell& cell, int repeat) override {
+    next_.on_run(number, total, cell, repeat);
+  }
+  void on_record(const RunRecord& record, const std::optional<Error>& launch_error) override {
+    next_.on_record(record, launch_error);
+  }
+  void on_skip(const GridCell& cell, const std::string& reason) override {
+    next_.on_skip(cell, reason);
+  }
+  RunEvents& run_events() override;
+  Result<std::unique_ptr<CellGuard>> prepare(const GridCell& cell) override;
+
+ private:
+  class Watched;
+
+  Environment environment_;
+  HostRecord host_;
+  SweepEvents& next_;
+  LimitGuard* current_ = nullptr;  ///< of the cell that runs
+  std::optional<CheckingEvents> checking_;
 };
 
 }  // namespace ergo::cli

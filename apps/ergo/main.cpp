@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
   ergo::cli::add_limits(line);
   ergo::cli::add_sweep(line);
   ergo::cli::add_study(line);
+  ergo::cli::add_tune(line);
   ergo::cli::add_report(line);
   ergo::cli::add_compare(line);
   ergo::cli::add_plot(line);
@@ -80,7 +81,8 @@ int run(int argc, char** argv) {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = line.app.exit(error);
-    const bool passes_codes_on = argc > 1 && std::string_view(argv[1]) == "run";
+    const std::string_view verb = argc > 1 ? argv[1] : "";
+    const bool passes_codes_on = verb == "run" || verb == "tune";
     return status == 0 ? 0 : (passes_codes_on ? ergo::cli::own_failure : 2);
   }
   return line.exit_code;

@@ -3,9 +3,11 @@
 #include "ergo/core/environment.hpp"
 #include "ergo/report/format.hpp"
 #include "ergo/report/sweep_table.hpp"
+#include "limit_guard.hpp"
 #include "progress.hpp"
 #include "report_files.hpp"
 #include "run_options.hpp"
+#include "study_parts.hpp"
 #include "verbs.hpp"
 
 #include <fmt/format.h>
@@ -23,6 +25,7 @@ struct StudyFlags {
   std::string device;
   std::string store;
   std::string output;
+  std::string power_limits;
   bool quick = false;
   bool list = false;
   bool dry_run = false;
@@ -103,11 +106,39 @@ void find_workloads(RunnerOptions& options) {
       "PATH", self.parent_path().string() + ":" + (path != nullptr ? path : "/usr/bin:/bin"));
 }
 
+/// As on the command line, else as the recipe says.
+std::string power_limits_of(const StudyRecipe& recipe, const StudyFlags& flags) {
+  if (!flags.power_limits.empty()) return flags.power_limits;
+  return (flags.quick ? recipe.quick : recipe.full).power_limits;
+}
+
+Result<SweepResult> measure_part(StudyPart part, Store& store) {
+  SystemClock clock;
+  Runner runner(Environment::from_process(), std::move(part.options), clock);
+  StudyProgress progress(clock);
+  LimitedSweep limited(Environment::from_process(), runner.host(), progress);
+  return run_sweep(part.spec, runner, store, clock, limited);
+}
+
+Result<void> report_part(const StudyRecipe& recipe, const Store& store, std::int64_t experiment,
+                         const std::filesystem::path& folder) {
+  const auto report = build_report(store, experiment, &recipe);
+  if (!report) return report.error();
+  if (auto written = write_report_files(*report, folder); !written) return written.error();
+  const auto record = store.load_experiment(experiment);
+  if (!record) return record.error();
+  std::cerr << report::sweep_table(*record);
+  return {};
+}
+
 Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
                           const StudyFlags& flags) {
   auto options = runner_options(flags.measure);
   if (!options) return options.error();
   find_workloads(*options);
+  const std::string power_limits = power_limits_of(recipe, flags);
+  const auto parts = study_parts(recipe, spec, *options, power_limits);
+  if (!parts) return parts.error();
   const std::filesystem::path folder =
       flags.output.empty() ? "ergo-study-" + recipe.name : flags.output;
   std::error_code failure;
@@ -116,27 +147,35 @@ Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
   const std::string file = flags.store.empty() ? (folder / "ergo.db").string() : flags.store;
   auto store = Store::open(file, Store::Mode::create);
   if (!store) return store.error();
-  SystemClock clock;
-  Runner runner(Environment::from_process(), std::move(*options), clock);
-  StudyProgress progress(clock);
-  const auto result = run_sweep(spec, runner, *store, clock, progress);
-  if (!result) return result.error();
-  if (result->stop_signal) {
-    std::cerr << "ergo: stopped by a signal; the same command goes on where it stopped\n";
-    return 128 + *result->stop_signal;
+  SweepResult sum;
+  std::vector<std::int64_t> experiments;
+  for (const StudyPart& part : *parts) {
+    const auto result = measure_part(part, *store);
+    if (!result) return result.error();
+    if (result->stop_signal) {
+      std::cerr << "ergo: stopped by a signal; the same command goes on where it stopped\n";
+      return 128 + *result->stop_signal;
+    }
+    sum.measured += result->measured;
+    sum.failed += result->failed;
+    sum.resumed += result->resumed;
+    sum.skipped += result->skipped;
+    experiments.push_back(result->experiment);
+    if (auto told = report_part(recipe, *store, result->experiment, folder / part.folder); !told)
+      return told.error();
   }
-  const auto report = build_report(*store, result->experiment, &recipe);
-  if (!report) return report.error();
-  if (auto written = write_report_files(*report, folder); !written) return written.error();
-  const auto record = store->load_experiment(result->experiment);
-  if (!record) return record.error();
-  std::cerr << report::sweep_table(*record);
   std::cerr << fmt::format(
       "\n{} runs measured, {} failed, {} were there before, {} cells left out; all are in {}\n",
-      result->measured, result->failed, result->resumed, result->skipped, file);
-  std::cerr << fmt::format("Written: {}/report.html, report.md, report.json, study.csv\n",
-                           folder.string());
-  return result->failed > 0 ? 1 : 0;
+      sum.measured, sum.failed, sum.resumed, sum.skipped, file);
+  for (const StudyPart& part : *parts)
+    std::cerr << fmt::format("Written: {}/report.html, report.md, report.json, study.csv\n",
+                             (folder / part.folder).lexically_normal().string());
+  if (!power_limits.empty()) {
+    if (auto written = write_limits_files(*store, experiments, recipe.title, folder); !written)
+      return written.error();
+    std::cerr << fmt::format("Written: {}/limits.html, limits.md, sweep.csv\n", folder.string());
+  }
+  return sum.failed > 0 ? 1 : 0;
 }
 
 Result<int> study(const StudyFlags& flags) {
@@ -168,6 +207,9 @@ void add_study(CommandLine& line) {
   verb->add_option("--store", flags->store,
                    "SQLite file (default: ergo.db in the folder); given again, the study goes on");
   verb->add_option("-o,--output", flags->output, "Folder for the report (default ergo-study-NAME)");
+  verb->add_option("--power-limits", flags->power_limits,
+                   "Run each cell under these GPU power limits too: all, 150,200,250 or "
+                   "150..300:25 (W); the limits found are back at the end");
   verb->add_flag("--list", flags->list, "List the shipped recipes");
   verb->add_flag("--dry-run", flags->dry_run, "Print the plan and run nothing");
   add_measure_flags(*verb, flags->measure);

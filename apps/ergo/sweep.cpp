@@ -4,6 +4,8 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/experiment/summary.hpp"
 #include "ergo/report/sweep_table.hpp"
+#include "limit_axis.hpp"
+#include "limit_guard.hpp"
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "verbs.hpp"
@@ -72,7 +74,8 @@ class SweepProgress final : public SweepEvents {
   std::size_t total_ = 0;
 };
 
-Result<SweepSpec> spec_of(const SweepFlags& flags, const std::vector<std::string>& command) {
+Result<SweepSpec> spec_of(const SweepFlags& flags, const RunnerOptions& options,
+                          const std::vector<std::string>& command) {
   SweepSpec spec;
   spec.name = flags.name;
   spec.command = command;
@@ -82,6 +85,11 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const std::vector<std::string
   }
   for (const std::string& text : flags.parameters) {
     auto axis = Axis::parse(text);
+    if (!axis) return axis.error();
+    spec.axes.push_back(std::move(*axis));
+  }
+  if (!flags.power_limits.empty()) {
+    auto axis = limit_axis(flags.power_limits, Environment::from_process(), options.gpus);
     if (!axis) return axis.error();
     spec.axes.push_back(std::move(*axis));
   }
@@ -164,7 +172,8 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
   if (!store) return store.error();
   Runner runner(Environment::from_process(), std::move(options), clock);
   SweepProgress progress(flags.quiet, clock);
-  const auto result = run_sweep(spec, runner, *store, clock, progress);
+  LimitedSweep limited(Environment::from_process(), runner.host(), progress);
+  const auto result = run_sweep(spec, runner, *store, clock, limited);
   if (!result) return result.error();
   const auto record = store->load_experiment(result->experiment);
   if (!record) return record.error();
@@ -186,10 +195,10 @@ int sweep(const SweepFlags& flags, const std::vector<std::string>& command) {
     print_error(error);
     return own_failure;
   };
-  const auto spec = spec_of(flags, command);
-  if (!spec) return fail(spec.error());
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
+  const auto spec = spec_of(flags, *options, command);
+  if (!spec) return fail(spec.error());
   const auto code =
       flags.dry_run ? print_plan(*spec, flags) : measure_sweep(*spec, flags, std::move(*options));
   return code ? *code : fail(code.error());
@@ -206,6 +215,9 @@ void add_sweep(CommandLine& line) {
                    "NAME=V1,V2 or NAME=A..B:STEP; {NAME} stands for it in the command")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verb->add_option("--power-limits", flags->power_limits,
+                   "Run each cell under these GPU power limits too: all, 150,200,250 or "
+                   "150..300:25 (W); the limits found are back at the end");
   verb->add_option("-r,--repeat", flags->repeat, "Runs of each cell")
       ->check(CLI::Range(1, 1'000'000));
   verb->add_option("-w,--warmup", flags->warmup, "Runs of each cell before that do not count")

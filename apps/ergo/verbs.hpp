@@ -27,6 +27,7 @@ void add_sensors(CommandLine& line);
 void add_limits(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_study(CommandLine& line);
+void add_tune(CommandLine& line);
 void add_report(CommandLine& line);
 void add_compare(CommandLine& line);
 void add_plot(CommandLine& line);

@@ -99,6 +99,20 @@ Result<void> add_fault(std::vector<GpuOptions>& gpus, const std::string& text,
   return {};
 }
 
+// "0@210": GPU 0 is held to 210 W from outside.
+Result<void> add_external_limit(std::vector<GpuOptions>& gpus, const std::string& text) {
+  const auto parts = split(text, '@');
+  const auto gpu = parts.size() == 2 ? to_number(parts[0]) : std::nullopt;
+  const auto watts = parts.size() == 2 ? to_number(parts[1]) : std::nullopt;
+  if (!gpu || !watts || *gpu < 0 || *gpu >= static_cast<double>(gpus.size()) || *watts <= 0 ||
+      *watts > 1e5) {
+    return bad("\"" + text + "\" names no GPU and watts", "GPU@WATTS, for example 0@210");
+  }
+  gpus[static_cast<std::size_t>(*gpu)].faults.external_limit_mw =
+      static_cast<std::uint32_t>(std::lround(*watts * 1e3));
+  return {};
+}
+
 Result<std::optional<double>> gain_of(const std::string& text) {
   if (text == "drawn") return std::optional<double>{};
   if (text == "exact") return std::optional<double>{1.0};
@@ -151,6 +165,8 @@ void add_node_options(CLI::App& command, NodeArguments& a) {
   command.add_option("--lose", a.lost, "GPU@SECONDS: this GPU falls off the bus then");
   command.add_option("--reset-counter", a.reset,
                      "GPU@SECONDS: this GPU's energy counter starts at zero then");
+  command.add_option("--external-limit", a.external_limits,
+                     "GPU@WATTS: another limiter holds this GPU to so much");
   command
       .add_option("--sysfs", a.sysfs,
                   "rapl, psys, amdgpu, amdgpu-mi300, i915, xe, acpi, ina, battery, none")
@@ -188,6 +204,9 @@ Result<NodeOptions> node_options(const NodeArguments& arguments) {
   for (const std::string& text : arguments.reset) {
     if (auto added = add_fault(options.gpus, text, &Faults::counter_reset_at_ns); !added)
       return added.error();
+  }
+  for (const std::string& text : arguments.external_limits) {
+    if (auto added = add_external_limit(options.gpus, text); !added) return added.error();
   }
   options.packages = arguments.packages;
   options.package_load = *cpu_load;

@@ -41,6 +41,7 @@ struct NodeArguments {
   std::string driver;
   std::vector<std::string> lost;
   std::vector<std::string> reset;
+  std::vector<std::string> external_limits;
   std::vector<std::string> sysfs{"rapl"};
   std::uint64_t max_energy_range_uj = SysfsOptions{}.max_energy_range_uj;
   std::filesystem::path folder;

@@ -1,45 +1,76 @@
 #pragma once
-// One GPU whose limit is read and written. The only place that calls a vendor's setter.
+// One GPU whose limit is read and written, whoever made it.
 
 #include "ergo/control/power_limit.hpp"
-#include "sensors/nvml/library.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ergo::control {
 
-/// Limits are whole milliwatts, as the driver takes them, so that what is read back can be
-/// compared.
+/// What a vendor's interface can do. Its implementations are the only places that call a setter.
+class LimitDevice {
+ public:
+  virtual ~LimitDevice() = default;
+  [[nodiscard]] virtual GpuLimits limits() const = 0;
+  /// The limit that is set. Errors: lost, permission, not_supported.
+  [[nodiscard]] virtual Result<Watts> limit() const = 0;
+  /// The lowest of all limiters.
+  [[nodiscard]] virtual Result<Watts> enforced() const = 0;
+  /// Errors: permission and not_supported (nothing was changed), lost, invalid_argument.
+  [[nodiscard]] virtual Result<void> set(Watts limit) const = 0;
+  /// Limits are whole multiples of it.
+  [[nodiscard]] virtual Watts step() const = 0;
+};
+
+/// A device with the checks that hold for all.
 class Card {
  public:
-  /// Errors: not_found, lost, permission.
-  static Result<Card> find(std::shared_ptr<const nvml::Library> library, const std::string& uuid);
-  Card(std::shared_ptr<const nvml::Library> library, nvml::abi::Device device, unsigned index,
-       std::string uuid)
-      : library_(std::move(library)), device_(device), index_(index), uuid_(std::move(uuid)) {}
+  Card(std::shared_ptr<const LimitDevice> device, unsigned index, std::string uuid)
+      : device_(std::move(device)), index_(index), uuid_(std::move(uuid)) {}
 
   [[nodiscard]] const std::string& uuid() const { return uuid_; }
   [[nodiscard]] unsigned index() const { return index_; }
-  [[nodiscard]] GpuLimits limits() const;
-  [[nodiscard]] Result<Watts> limit() const;
-  [[nodiscard]] Result<Watts> enforced() const { return library_->enforced_power_limit(device_); }
+  [[nodiscard]] GpuLimits limits() const { return device_->limits(); }
+  [[nodiscard]] Result<Watts> limit() const { return device_->limit(); }
+  [[nodiscard]] Result<Watts> enforced() const { return device_->enforced(); }
   /// This limit may be asked for. Errors: invalid_argument, not_supported.
   [[nodiscard]] Result<void> check(Watts limit) const;
-  /// Errors: permission and not_supported (nothing was changed), lost, invalid_argument.
-  [[nodiscard]] Result<void> set(Watts limit) const;
+  [[nodiscard]] Result<void> set(Watts limit) const { return device_->set(limit); }
 
  private:
-  [[nodiscard]] std::string refusal() const;
-  [[nodiscard]] std::string label() const;
-
-  std::shared_ptr<const nvml::Library> library_;
-  nvml::abi::Device device_;
+  std::shared_ptr<const LimitDevice> device_;
   unsigned index_;
   std::string uuid_;
 };
 
-/// A limit as the driver takes it: to the nearest milliwatt.
+/// Finds cards by UUID: NVIDIA's by NVML, AMD's by their hwmon folder. Opens NVML when it is first
+/// needed.
+class CardFinder {
+ public:
+  explicit CardFinder(Environment environment);
+  ~CardFinder();
+  CardFinder(const CardFinder&) = delete;
+  CardFinder& operator=(const CardFinder&) = delete;
+
+  /// Errors: not_found, lost, permission, not_supported (a MIG instance).
+  Result<Card> find(const std::string& uuid);
+  /// AMD's cards. Their numbers go on after NVIDIA's.
+  [[nodiscard]] std::vector<Card> amd_cards() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// "GPU 0 (GPU-…)".
+std::string label_of(unsigned index, const std::string& uuid);
+
+/// The error of a write that was refused for want of rights.
+Error no_right(const std::string& what);
+
+/// A limit as drivers take it: to the nearest milliwatt.
 Watts to_milliwatt(Watts limit);
 
 /// Puts the limit found back and verifies it. Nothing is written to a card that has it already.

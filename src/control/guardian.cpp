@@ -83,7 +83,7 @@ void tell(int line, std::string_view text) {
   [[maybe_unused]] const ssize_t n = ::send(line, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
-/// What the guardian is told: LINE PIDFD STATE_DIR NVML UUID…; 0 and "-" stand for "none".
+/// What the guardian is told: LINE PIDFD STATE_DIR NVML SYSFS UUID…; 0 and "-" stand for "none".
 struct Orders {
   Fd line;
   Fd owner;
@@ -92,7 +92,7 @@ struct Orders {
 };
 
 std::optional<Orders> parse_orders(std::span<const std::string> words) {
-  if (words.size() < 5) return std::nullopt;
+  if (words.size() < 6) return std::nullopt;
   const auto line = parse_int(words[0]);
   const auto owner = parse_int(words[1]);
   // Descriptors below 3 are /dev/null; a user who types this by hand has no others.
@@ -105,7 +105,8 @@ std::optional<Orders> parse_orders(std::span<const std::string> words) {
   orders.environment.state_dir = words[2];
   orders.environment.nvml_library.reset();
   if (words[3] != "-") orders.environment.nvml_library = words[3];
-  orders.uuids.assign(words.begin() + 4, words.end());
+  orders.environment.sysfs = words[4];
+  orders.uuids.assign(words.begin() + 5, words.end());
   return orders;
 }
 
@@ -115,11 +116,10 @@ struct Ward {
 };
 
 Result<std::vector<Ward>> find_wards(const Orders& orders, const StateFolder& folder) {
-  auto library = nvml::Library::open(orders.environment.nvml_library);
-  if (!library) return library.error();
+  CardFinder finder(orders.environment);
   std::vector<Ward> wards;
   for (const std::string& uuid : orders.uuids) {
-    auto card = Card::find(*library, uuid);
+    auto card = finder.find(uuid);
     if (!card) return card.error();
     auto saved = folder.load(uuid, SavedLimit::Kind::run);
     if (!saved) return saved.error();
@@ -193,7 +193,8 @@ Result<Guardian> Guardian::start(const std::vector<std::string>& command,
   words.front() = *program;
   words.insert(words.end(), {std::to_string(theirs.get()), std::to_string(std::max(self.get(), 0)),
                              std::filesystem::absolute(environment.state_dir).string(),
-                             environment.nvml_library.value_or("-")});
+                             environment.nvml_library.value_or("-"),
+                             std::filesystem::absolute(environment.sysfs).string()});
   std::vector<int> kept{theirs.get()};
   if (self.get() > STDERR_FILENO) kept.push_back(self.get());
   for (const GpuLock& lock : locks) {

@@ -19,14 +19,13 @@ Result<std::vector<Card>> find_cards(const Environment& environment,
     return Error{Errc::not_found, "there is no GPU whose power limit could be set",
                  "ergo limits show"};
   }
-  auto library = nvml::Library::open(environment.nvml_library);
-  if (!library) return library.error();
+  CardFinder finder(environment);
   std::vector<std::string> names(uuids.begin(), uuids.end());
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::vector<Card> cards;
   for (const std::string& uuid : names) {
-    auto card = Card::find(*library, uuid);
+    auto card = finder.find(uuid);
     if (!card) return card.error();
     cards.push_back(std::move(card).value());
   }
@@ -202,6 +201,24 @@ std::optional<std::string> PowerLimitGuard::check() {
     }
   }
   return state_->problem;
+}
+
+Result<void> PowerLimitGuard::change(Watts limit) {
+  State& s = *state_;
+  if (!s.active) return Error{Errc::canceled, "the limits found are back already", {}};
+  std::ignore = check();  // before our own write hides somebody else's
+  limit = to_milliwatt(limit);
+  for (const Card& card : s.cards) {
+    if (auto allowed = card.check(limit); !allowed) return allowed;
+  }
+  for (LimitChange& change : s.changes) {
+    auto saved = s.folder.load(change.uuid, SavedLimit::Kind::run);
+    if (!saved) return saved.error();
+    saved->asked = limit;
+    if (auto kept = s.folder.save(*saved); !kept) return kept;
+    change.asked = limit;
+  }
+  return s.apply_all();
 }
 
 Result<void> PowerLimitGuard::restore() {

@@ -38,8 +38,8 @@ Restored failed(const SavedLimit& saved, Error error) {
 }
 
 /// With the lock held, if anything is to be written.
-Restored restore_one(const SavedState& state, const StateFolder& folder,
-                     const Result<std::shared_ptr<const nvml::Library>>& library, bool dry_run) {
+Restored restore_one(const SavedState& state, const StateFolder& folder, CardFinder& finder,
+                     bool dry_run) {
   const SavedLimit& saved = state.saved;
   if (!state.this_boot) {
     if (!dry_run) {
@@ -49,7 +49,7 @@ Restored restore_one(const SavedState& state, const StateFolder& folder,
     }
     return outcome(saved, Restored::Outcome::discarded);
   }
-  const auto card = library ? Card::find(*library, saved.uuid) : Result<Card>(library.error());
+  const auto card = finder.find(saved.uuid);
   if (!card) {
     return failed(saved, {card.error().code,
                           fmt::format("the power limit of {} is not back at {:g} W: {}", saved.uuid,
@@ -71,7 +71,7 @@ Result<std::vector<Restored>> restore_all(const Environment& environment, bool d
   if (!all) return all.error();
   std::vector<Restored> report;
   if (all->empty() && damaged.empty()) return report;
-  const auto library = nvml::Library::open(environment.nvml_library);
+  CardFinder finder(environment);
   // A run's limit goes before the one that was kept: that one was found first.
   std::stable_partition(all->begin(), all->end(),
                         [](const SavedState& s) { return s.saved.kind == SavedLimit::Kind::run; });
@@ -79,7 +79,7 @@ Result<std::vector<Restored>> restore_all(const Environment& environment, bool d
     if (dry_run) {
       report.push_back(state.owner_alive && state.saved.kind == SavedLimit::Kind::run
                            ? outcome(state.saved, Restored::Outcome::in_use)
-                           : restore_one(state, folder, library, true));
+                           : restore_one(state, folder, finder, true));
       continue;
     }
     const auto lock = folder.lock(state.saved.uuid);
@@ -91,7 +91,7 @@ Result<std::vector<Restored>> restore_all(const Environment& environment, bool d
     }
     // A guardian may have been at work until now.
     if (!std::filesystem::exists(state.file)) continue;
-    report.push_back(restore_one(state, folder, library, false));
+    report.push_back(restore_one(state, folder, finder, false));
   }
   for (const std::string& text : damaged) {
     report.push_back(failed({}, {Errc::corrupt, text, {}}));

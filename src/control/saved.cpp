@@ -32,11 +32,11 @@ unsigned long long milliwatts(Watts w) {
   return static_cast<unsigned long long>(std::llround(w.value() * 1e3));
 }
 
-/// Names of devices become names of files.
+/// Names of devices become names of files ("GPU-…", "PCI-0000:03:00.0").
 bool is_file_name(std::string_view uuid) {
   return !uuid.empty() && uuid.size() < 100 && uuid.front() != '.' &&
          std::all_of(uuid.begin(), uuid.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':';
          });
 }
 

@@ -29,20 +29,46 @@ WindowRecord window_record(const Timeline& timeline, const MarkedWindow& marked,
   return record;
 }
 
-/// Every mask of slow-downs seen in the run, by device.
-void fill_throttled(RunRecord& record, const Timeline& timeline, Window run) {
+/// The bit of NVML's clock event reasons that says "the power limit holds the clock down".
+constexpr std::uint64_t power_cap_bit = 0x04;
+
+/// From the first marked window to the last; the whole run without marks. A program that loads for
+/// long is not at the cap meanwhile.
+Window marked_part(Window run, const std::vector<MarkedWindow>& windows) {
+  if (windows.empty()) return run;
+  Window part{run.end, run.begin};
+  for (const MarkedWindow& window : windows) {
+    part.begin = std::min(part.begin, window.begin);
+    part.end = std::max(part.end, window.end);
+  }
+  return part;
+}
+
+/// Every mask of slow-downs seen in the run, by device, and the share of readings in `part` at the
+/// power cap.
+void fill_throttled(RunRecord& record, const Timeline& timeline, Window run, Window part) {
   constexpr std::string_view suffix = ".throttle_reasons";
   for (SignalId id = 0; id < timeline.signal_count(); ++id) {
     const SignalInfo& info = timeline.info(id);
     if (info.kind != SignalKind::flags || !info.name.ends_with(suffix)) continue;
+    const std::string device = info.name.substr(0, info.name.size() - suffix.size());
     std::uint64_t seen = 0;
+    std::size_t readings = 0;
+    std::size_t capped = 0;
     timeline.visit(id, run.begin, run.end, [&](const Sample& sample) {
-      if (sample.time >= run.begin && sample.time <= run.end)
-        seen |= static_cast<std::uint64_t>(sample.value);
+      if (sample.time < run.begin || sample.time > run.end) return;
+      const auto mask = static_cast<std::uint64_t>(sample.value);
+      seen |= mask;
+      if (sample.time < part.begin || sample.time > part.end) return;
+      ++readings;
+      capped += (mask & power_cap_bit) != 0 ? 1 : 0;
     });
     auto names = throttle_reasons(seen);
-    if (!names.empty())
-      record.throttled[info.name.substr(0, info.name.size() - suffix.size())] = std::move(names);
+    if (!names.empty()) record.throttled[device] = std::move(names);
+    if (readings == 0) continue;
+    const double share = static_cast<double>(capped) / static_cast<double>(readings);
+    record.metrics.push_back(
+        {device + std::string(power_capped_suffix), "1", share, capped > 0 ? 1.0 : 0.0});
   }
 }
 
@@ -60,7 +86,7 @@ void fill_record(RunRecord& record, const Timeline& timeline, Window run,
   }
   record.items = items_of(record.windows);
   record.metrics = summarize_gauges(timeline, run);
-  fill_throttled(record, timeline, run);
+  fill_throttled(record, timeline, run, marked_part(run, windows));
   record.samples = timeline.total_samples();
   record.gaps = timeline.gaps().size();
 }

@@ -108,6 +108,16 @@ class Reader {
     return {};
   }
 
+  /// One of `choices`, the first where the key is absent.
+  std::string choice(const char* key, const std::vector<std::string>& choices) {
+    const std::string value = text(key, false);
+    if (!error_ && table_.contains(key) &&
+        std::find(choices.begin(), choices.end(), value) == choices.end())
+      fail(*table_.get(key),
+           fmt::format("{} is neither \"{}\" nor \"{}\"", key, choices[0], choices[1]));
+    return value.empty() ? choices.front() : value;
+  }
+
   int count(const char* key, int usual, int least) {
     const toml::node* node = find(key, false);
     if (node == nullptr) return usual;
@@ -253,6 +263,7 @@ Result<StudyTable> read_table(const toml::table& from, const std::filesystem::pa
   table.repeats = reader.count("repeats", 1, 1);
   table.warmup = reader.count("warmup", 0, 0);
   table.cooldown = reader.duration("cooldown");
+  table.power_limits = reader.text("power_limits", false);
   table.columns = reader.columns("table");
   std::vector<std::string> seconds = reader.values("seconds", false);
   if (reader.error()) return *reader.error();
@@ -288,6 +299,7 @@ Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::pa
   recipe.axis = reader.text("axis", true);
   recipe.axis_label = reader.text("axis_label", false);
   recipe.item = reader.text("item", false);
+  recipe.each_gpu = reader.choice("gpus", {"all", "each"}) == "each";
   recipe.command = reader.values("command", true);
   const toml::table* quick = reader.table("quick");
   if (reader.error()) return *reader.error();

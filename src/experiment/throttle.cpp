@@ -1,5 +1,6 @@
 #include "ergo/experiment/runner.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -30,6 +31,15 @@ std::vector<std::string> throttle_reasons(std::uint64_t mask) {
     if ((mask & reason.bit) != 0) names.emplace_back(reason.name);
   }
   return names;
+}
+
+std::optional<double> power_capped(const RunRecord& run) {
+  std::optional<double> share;
+  for (const GaugeSummary& metric : run.metrics) {
+    if (metric.name.ends_with(power_capped_suffix))
+      share = std::max(share.value_or(0), metric.mean);
+  }
+  return share;
 }
 
 }  // namespace ergo

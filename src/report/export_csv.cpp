@@ -1,6 +1,8 @@
 #include "ergo/report/export_csv.hpp"
 
 #include "ergo/core/parse.hpp"
+#include "ergo/experiment/runner.hpp"
+#include "ergo/experiment/sweep.hpp"
 #include "ergo/model/table.hpp"
 #include "ergo/report/format.hpp"
 
@@ -48,9 +50,9 @@ class Row {
 };
 
 constexpr std::array sweep_columns{
-    "experiment", "run",    "repeat",           "gpu",          "workload", "power_limit_w",
-    "duration_s", "count",  "time_s",           "energy_j",     "low_j",    "high_j",
-    "provenance", "status", "latency_median_s", "latency_p95_s"};
+    "experiment", "run",    "repeat",           "gpu",           "workload",    "power_limit_w",
+    "duration_s", "count",  "time_s",           "energy_j",      "low_j",       "high_j",
+    "provenance", "status", "latency_median_s", "latency_p95_s", "power_capped"};
 
 /// A parameter's column; one that would clash with a column of ours gets a prefix.
 std::string column_of(const std::string& parameter) {
@@ -73,7 +75,7 @@ std::string config_of(const RunRecord& run) {
     return named->second;
   std::string config;
   for (const auto& [name, value] : run.parameters) {
-    if (name == "workload") continue;
+    if (name == "workload" || name == power_limit_axis) continue;
     config += (config.empty() ? "" : " ") + name + "=" + value;
   }
   return config;
@@ -108,14 +110,25 @@ std::string gpu_name(const ExperimentRecord& record, const RunRecord& run) {
   return name;
 }
 
-/// The limit enforced during the run, else the one found when the experiment began.
+/// The limit of one GPU, the lowest where they differ: enforced during the run, else found when the
+/// experiment began.
 std::optional<Watts> limit_of(const ExperimentRecord& record, const RunRecord& run) {
   if (run.power_limit) return run.power_limit;
+  std::optional<Watts> lowest;
+  for (const auto* gpu : gpus_of(record, run)) {
+    const Watts limit(gpu->power_limit_w);
+    if (limit > Watts(0.0) && (!lowest || limit < *lowest)) lowest = limit;
+  }
+  return lowest;
+}
+
+/// What all GPUs of the run together may draw: models compare it with their summed power.
+std::optional<Watts> joint_limit_of(const ExperimentRecord& record, const RunRecord& run) {
   Watts sum{0.0};
   const auto gpus = gpus_of(record, run);
   for (const auto* gpu : gpus) {
-    if (gpu->power_limit_w <= 0.0) return std::nullopt;
-    sum += Watts(gpu->power_limit_w);
+    if (!run.power_limit && gpu->power_limit_w <= 0.0) return std::nullopt;
+    sum += run.power_limit.value_or(Watts(gpu->power_limit_w));
   }
   return gpus.empty() ? std::nullopt : std::optional(sum);
 }
@@ -204,7 +217,8 @@ void write_sweep_row(std::string& text, const ExperimentRecord& record, const Ru
       << figure.low << figure.high << figure.provenance << status_of(run);
   const auto latency = run.latency.value_or(LatencySummary{});
   row << (run.latency ? std::optional(latency.median) : std::nullopt)
-      << (run.latency ? std::optional(latency.p95) : std::nullopt);
+      << (run.latency ? std::optional(latency.p95) : std::nullopt)
+      << (done ? power_capped(run) : std::nullopt);
   for (const auto& channel : channels) {
     const auto found = std::find_if(item.energy->begin(), item.energy->end(),
                                     [&](const auto& e) { return e.channel == channel; });
@@ -248,7 +262,7 @@ std::optional<double> idle_power(const RunRecord& run) {
 std::optional<SweepRow> model_row(const ExperimentRecord& record, const RunRecord& run) {
   if (run.warmup || status_of(run) != "done") return std::nullopt;
   const PerItem item = per_item(run);
-  const auto limit = limit_of(record, run);
+  const auto limit = joint_limit_of(record, run);
   if (!limit || !std::any_of(item.energy->begin(), item.energy->end(), is_gpu)) return std::nullopt;
   SweepRow row;
   row.gpu = gpu_name(record, run);
@@ -299,7 +313,8 @@ std::string sweep_csv(std::span<const ExperimentRecord> records) {
   for (const auto& record : records) {
     for (const auto& run : record.runs) {
       for (const auto& [name, value] : run.parameters) {
-        if (name != "workload") parameters.insert(name);
+        // The limit has a column of ours, for what was enforced.
+        if (name != "workload" && name != power_limit_axis) parameters.insert(name);
       }
       for (const auto& energy : *per_item(run).energy)
         channels.insert(energy.channel);

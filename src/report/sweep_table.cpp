@@ -1,5 +1,7 @@
 #include "ergo/report/sweep_table.hpp"
 
+#include "ergo/experiment/runner.hpp"
+#include "ergo/experiment/sweep.hpp"
 #include "ergo/stats/summary.hpp"
 #include "report/text_table.hpp"
 
@@ -46,6 +48,8 @@ struct CellSums {
   std::vector<double> times;
   std::vector<double> energies;
   std::vector<double> half_widths;
+  std::vector<double> enforced_w;
+  std::vector<double> capped;  ///< shares of time
   std::string_view provenance;
   int failed = 0;
 };
@@ -57,8 +61,20 @@ std::string parameters_of(const RunRecord& run) {
   return text.empty() ? "command" : text;
 }
 
-void add_cell(TextTable& table, const std::string& name, const CellSums& cell) {
+/// Two columns: the limit enforced, and whether it was binding.
+void add_limit(std::vector<std::string>& row, const CellSums& cell) {
+  row.push_back(cell.enforced_w.empty() ? "" : format_power(Watts(stats::median(cell.enforced_w))));
+  if (cell.capped.empty()) {
+    row.emplace_back(cell.times.empty() ? "" : "unknown");
+    return;
+  }
+  const double share = stats::median(cell.capped);
+  row.push_back(share > 0 ? fmt::format("{:.0f} % of time", share * 100) : "no");
+}
+
+void add_cell(TextTable& table, const std::string& name, const CellSums& cell, bool limits) {
   std::vector<std::string> row{name, fmt::format("{}", cell.times.size())};
+  if (limits) add_limit(row, cell);
   if (cell.times.empty()) {
     row.insert(row.end(), {"", "", "", fmt::format("{} failed", cell.failed)});
     table.row(std::move(row));
@@ -100,6 +116,7 @@ std::string sweep_table(const ExperimentRecord& record) {
   std::map<std::string, CellSums> cells;
   std::vector<std::string> order;
   bool items = false;
+  bool limits = false;
   for (const RunRecord& run : record.runs) {
     if (run.warmup) continue;
     const std::string name = parameters_of(run);
@@ -111,23 +128,29 @@ std::string sweep_table(const ExperimentRecord& record) {
     }
     const Item item = item_of(run);
     items = items || run.items.has_value();
+    if (run.parameters.contains(std::string(power_limit_axis))) {
+      limits = true;
+      if (run.power_limit) cell.enforced_w.push_back(run.power_limit->value());
+      if (const auto share = power_capped(run)) cell.capped.push_back(*share);
+    }
     cell.times.push_back(item.time.value());
     if (!item.energy) continue;
     cell.energies.push_back(item.energy->value());
     cell.provenance = item.provenance;
     if (item.high > item.low) cell.half_widths.push_back(((item.high - item.low) / 2).value());
   }
-  TextTable table({{"cell"},
-                   {"runs", true},
-                   {items ? "time per item" : "time", true},
-                   {items ? "energy per item" : "energy", true},
-                   {"95 % interval"},
-                   {""}});
+  std::vector<TextTable::Column> columns{{"cell"}, {"runs", true}};
+  if (limits) columns.insert(columns.end(), {{"enforced", true}, {"at the limit", true}});
+  columns.insert(columns.end(), {{items ? "time per item" : "time", true},
+                                 {items ? "energy per item" : "energy", true},
+                                 {"95 % interval"},
+                                 {""}});
+  TextTable table(std::move(columns));
   std::sort(order.begin(), order.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;  // "size=8" before "size=112"
   });
   for (const std::string& name : order)
-    add_cell(table, name, cells[name]);
+    add_cell(table, name, cells[name], limits);
   return "\n" + table.text(2, [](const std::string& head) { return head; });
 }
 

@@ -7,40 +7,8 @@ import signal
 import subprocess
 import unittest
 
-from ergo_case import BINARIES, ErgoCase
-
-
-class LimitsCase(ErgoCase):
-    """Each test has a simulated V100 (default 300 W, from 150 W) that lives as long as the test."""
-
-    node_options = ()
-
-    def setUp(self):
-        super().setUp()
-        self.node = subprocess.Popen([BINARIES / "ergo-sim", "serve", "--gpus", "v100", *self.node_options],
-                                     stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self._end_node)
-        while (line := self.node.stdout.readline().strip()) != "ready":
-            self.assertNotEqual(line, "", "the node did not start")
-            name, _, value = line.partition("=")
-            self.environment[name] = value
-        self.state = pathlib.Path(self.environment["ERGO_STATE_DIR"])
-
-    def _end_node(self):
-        self.node.terminate()
-        self.node.wait()
-        self.node.stdout.close()
-
-    def show(self):
-        done = self.ergo("limits", "show", "--json")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
-
-    def limit(self):
-        return self.show()["gpus"][0]["set_w"]
-
-    def saved(self):
-        return sorted(path.suffix for path in self.state.glob("*") if path.suffix in (".run", ".kept"))
+from ergo_case import BINARIES
+from limits_case import LimitsCase
 
 
 class Limits(LimitsCase):

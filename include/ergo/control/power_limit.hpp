@@ -1,6 +1,6 @@
 #pragma once
-// Power limits of GPUs: found, set, verified and put back. Nothing else in Ergometer writes to
-// hardware.
+// Power limits of GPUs (NVIDIA's through NVML, AMD's through amdgpu's hwmon files): found, set,
+// verified and put back. Nothing else in Ergometer writes to hardware.
 //
 // The limit found is on disk, synced, before the first write, and a guardian process in a session
 // of its own watches over this one. So the limit found comes back on a normal end, an exception, a
@@ -100,6 +100,11 @@ class PowerLimitGuard {
   /// Reads the limits again (about a microsecond per GPU) and remembers what it saw: why a run
   /// under this limit is invalid (clamped, changed by another program, GPU lost), or nothing.
   std::optional<std::string> check();
+
+  /// Sets another limit on the same GPUs; the limits found stay the ones that come back. What
+  /// check() saw before is kept. Errors: as set_power_limit(); some GPUs may have the new limit
+  /// then.
+  Result<void> change(Watts limit);
 
   /// Puts the limits found back, verifies them and removes what was saved. A second call does
   /// nothing. Errors: lost, permission, io; the remedy is the command to run later.

@@ -99,4 +99,11 @@ class Runner {
 /// nvmlClocksEventReasons.
 std::vector<std::string> throttle_reasons(std::uint64_t mask);
 
+/// The metric "gpuN.power_capped": share of the readings, from the first marked window to the last,
+/// at which the power limit held the clock down.
+inline constexpr std::string_view power_capped_suffix = ".power_capped";
+
+/// Was the power limit binding? The largest share over the run's GPUs; absent where no GPU told.
+std::optional<double> power_capped(const RunRecord& run);
+
 }  // namespace ergo

@@ -19,6 +19,8 @@ struct StudyTable {
   int repeats = 1;
   int warmup = 0;
   Seconds cooldown{0.0};
+  /// A second axis: every row under these GPU power limits ("all", "150..300:25"); empty: none.
+  std::string power_limits;
   /// About how long one run of each row takes where the recipe says so; else empty.
   std::vector<Seconds> seconds;
 };
@@ -30,6 +32,8 @@ struct StudyRecipe {
   std::string axis;    ///< the column that is the runs' parameter; the others follow from it
   std::string axis_label;
   std::string item;  ///< what the workload counts
+  /// One GPU after the other, each as an experiment of its own, in place of all together.
+  bool each_gpu = false;
   std::vector<std::string> command;
   StudyTable full;
   StudyTable quick;  ///< for two CPU cores, under two minutes

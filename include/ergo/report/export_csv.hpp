@@ -17,7 +17,7 @@ std::string run_csv(const ExperimentRecord& record);
 
 /// One row per run that is no warm-up. Columns: experiment,run,repeat,<parameters>,gpu,workload,
 /// power_limit_w,duration_s,count,time_s,energy_j,low_j,high_j,provenance,status,
-/// latency_median_s,latency_p95_s, then <channel>_j for each channel of any run.
+/// latency_median_s,latency_p95_s,power_capped, then <channel>_j for each channel of any run.
 ///  - time_s, energy_j, its 95 % interval and <channel>_j are per item when the run had a count.
 ///  - energy_j is the measured total, and where nothing was measured the estimated one; provenance
 ///    says which (measured, simulated, estimated).
@@ -25,6 +25,7 @@ std::string run_csv(const ExperimentRecord& record);
 ///  - gpu names the boards that the run's energy is of; workload is the parameter of that name,
 ///  else
 ///    the experiment's name, else the command.
+///  - power_capped is the share of the run in which the power limit held a GPU's clock down.
 std::string sweep_csv(std::span<const ExperimentRecord> records);
 
 /// The table that models read: gpu,workload,config,power_limit_w,time_s,energy_j and the optional

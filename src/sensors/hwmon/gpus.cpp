@@ -1,4 +1,5 @@
 #include "sensors/hwmon/amdgpu.hpp"
+#include "sensors/hwmon/cards.hpp"
 #include "sensors/hwmon/chip.hpp"
 
 #include <fmt/format.h>
@@ -12,15 +13,14 @@ constexpr std::string_view nvidia = "0x10de";
 constexpr std::string_view amd = "0x1002";
 constexpr std::string_view intel = "0x8086";
 
-struct Card {
-  std::filesystem::path device;
-  std::filesystem::path hwmon;
-  std::string vendor;
-  std::string chip;  ///< "amdgpu", "i915", "xe"
-};
+std::string pci_address(const std::filesystem::path& device) {
+  std::error_code ignored;
+  const auto target = std::filesystem::canonical(device, ignored);
+  return ignored ? std::string() : target.filename().string();
+}
 
-/// The cards that a driver with power readings drives, in the kernel's order; counts NVIDIA's on
-/// the way.
+}  // namespace
+
 std::vector<Card> find_cards(const std::filesystem::path& sysfs_root, int& nvidia_cards) {
   std::vector<Card> cards;
   const auto root = sysfs_root / "class" / "drm";
@@ -38,12 +38,6 @@ std::vector<Card> find_cards(const std::filesystem::path& sysfs_root, int& nvidi
     if (known) cards.push_back(std::move(card));
   }
   return cards;
-}
-
-std::string pci_address(const std::filesystem::path& device) {
-  std::error_code ignored;
-  const auto target = std::filesystem::canonical(device, ignored);
-  return ignored ? std::string() : target.filename().string();
 }
 
 GpuIdentity identify(const Card& card, int index, Provenance provenance) {
@@ -70,6 +64,8 @@ bool selected(const GpuSelection& selection, int index, const std::string& uuid)
         return wanted == std::to_string(index) || (wanted.size() > 4 && uuid.starts_with(wanted));
       });
 }
+
+namespace {
 
 std::unique_ptr<Sensor> open_intel(const Card& card, int index, Provenance provenance,
                                    std::vector<Missing>& missing) {

@@ -58,6 +58,36 @@ TEST_F(PowerLimit, RoundAfterRoundWorks) {
   EXPECT_EQ(limit(), 300.0);
 }
 
+TEST_F(PowerLimit, CanBeChangedWhileItIsHeld) {
+  start();
+  {
+    auto guard = set(300.0);
+    ASSERT_TRUE(guard.ok()) << guard.error().text();
+    for (const double watts : {150.0, 250.5, 180.0}) {
+      ASSERT_TRUE((*guard)->change(Watts(watts)).ok());
+      EXPECT_EQ(limit(), watts);
+      EXPECT_EQ((*guard)->enforced(), Watts(watts));
+      EXPECT_EQ((*guard)->check(), std::nullopt);
+      EXPECT_THAT(text_of(run_file()), HasSubstr("found_mw 300000"));
+    }
+    EXPECT_FALSE((*guard)->change(Watts(50.0)).ok());
+    EXPECT_EQ(limit(), 180.0);
+  }
+  EXPECT_EQ(limit(), 300.0);
+  EXPECT_FALSE(fs::exists(run_file()));
+}
+
+TEST_F(PowerLimit, AChangeDoesNotHideWhatAnotherProgramDid) {
+  start();
+  auto guard = set(200.0);
+  ASSERT_TRUE(guard.ok());
+  set_from_outside(222.0);
+  ASSERT_TRUE((*guard)->change(Watts(180.0)).ok());
+  EXPECT_EQ(limit(), 180.0);
+  ASSERT_TRUE((*guard)->check());
+  EXPECT_THAT(*(*guard)->check(), HasSubstr("222"));
+}
+
 TEST_F(PowerLimit, OutsideTheRangeIsRefusedWithTheRange) {
   start();
   for (const double watts : {149.0, 301.0, 0.0, -5.0, 1e300, std::nan("")}) {

@@ -38,7 +38,8 @@ RunRecord gpu_run(int index) {
   run.energy[0].idle = Joules(120.0);
   run.total = {Joules(500.0), Joules(250.0), Joules(1000.0), std::nullopt};
   run.metrics = {{"gpu0.sm_utilization", "%", 75.0, 99.0},
-                 {"gpu0.sm_clock", "MHz", 1200.0, 1500.0}};
+                 {"gpu0.sm_clock", "MHz", 1200.0, 1500.0},
+                 {"gpu0.power_capped", "1", 0.25, 1.0}};
   run.parameters = {{"size", "112"}};
   run.power_limit = Watts(250.0);
   return run;
@@ -68,11 +69,11 @@ TEST(SweepCsv, HasOneRowPerRunWithItsParametersAndTotals) {
   EXPECT_THAT(lines(sweep_csv(std::span(&record, 1))),
               ElementsAre("experiment,run,repeat,size,gpu,workload,power_limit_w,duration_s,count,"
                           "time_s,energy_j,low_j,high_j,provenance,status,latency_median_s,"
-                          "latency_p95_s,cpu0_j,gpu0_j",
+                          "latency_p95_s,power_capped,cpu0_j,gpu0_j",
                           "alexnet,0,0,112,Tesla V100,alexnet,250,4,,4,500,250,1000,measured,done,,"
-                          ",100,400",
+                          ",0.25,100,400",
                           "alexnet,1,1,112,Tesla V100,alexnet,250,4,,4,500,250,1000,measured,done,"
-                          "0.5,0.75,100,400"));
+                          "0.5,0.75,0.25,100,400"));
 }
 
 TEST(SweepCsv, TimeAndEnergyArePerItemWhenTheRunHadACount) {
@@ -83,7 +84,7 @@ TEST(SweepCsv, TimeAndEnergyArePerItemWhenTheRunHadACount) {
                                      {Joules(320.0), Joules(160.0), Joules(640.0), std::nullopt},
                                      {channel("gpu0", Domain::gpu, 240.0)}};
   EXPECT_THAT(lines(sweep_csv(std::span(&record, 1)))[1],
-              "alexnet,0,0,112,Tesla V100,alexnet,250,4,8,0.25,40,20,80,measured,done,,,30");
+              "alexnet,0,0,112,Tesla V100,alexnet,250,4,8,0.25,40,20,80,measured,done,,,0.25,30");
 }
 
 TEST(SweepCsv, WithoutAMeterTheEstimateStandsWithItsProvenance) {
@@ -154,6 +155,21 @@ TEST(ModelCsv, HoldsTheGpusJoulesAloneAndReadsBackAsAModelTable) {
   EXPECT_EQ(row.utilization, 0.75);
   EXPECT_EQ(row.clock_mhz, 1200.0);
   EXPECT_EQ(row.repeat, 0);
+}
+
+TEST(SweepCsv, TheLimitIsThatOfOneGpuAndNoParameterOfItsOwn) {
+  auto record = experiment();
+  record.host.gpus.push_back({1, "GPU-2", "Tesla V100", 200.0, false});
+  auto& run = record.runs[0];
+  run.energy.push_back(channel("gpu1", Domain::gpu, 50.0));
+  run.parameters["power_limit_w"] = "260";
+  const auto table = lines(sweep_csv(std::span(&record, 1)));
+  EXPECT_TRUE(table[0].starts_with("experiment,run,repeat,size,gpu,workload,power_limit_w,"));
+  EXPECT_TRUE(table[1].starts_with("alexnet,0,0,112,2x Tesla V100,alexnet,250,")) << table[1];
+  const auto model = parse_sweep_table(*model_csv(std::span(&record, 1)), "test");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->front().power_limit_w, 500.0) << "both together";
+  EXPECT_EQ(model->front().config, "size=112") << "a limit makes no other configuration";
 }
 
 TEST(ModelCsv, TakesTheLimitFoundWhenNoneWasSetAndSumsSeveralGpus) {

@@ -1,0 +1,88 @@
+#include "limit_axis.hpp"
+
+#include "ergo/control/power_limit.hpp"
+#include "ergo/core/parse.hpp"
+#include "ergo/experiment/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ergo::cli {
+namespace {
+
+Error named(const Error& error) {
+  return {error.code, "--power-limits: " + error.message, error.remedy};
+}
+
+Result<std::vector<control::GpuLimits>> chosen_gpus(const Environment& environment,
+                                                    const GpuSelection& gpus) {
+  auto overview = control::list(environment, gpus);
+  if (!overview) return overview.error();
+  if (overview->no_gpus) return *overview->no_gpus;
+  if (overview->gpus.empty()) {
+    return Error{Errc::not_found, "there is no GPU whose power limit could be set",
+                 "ergo limits show"};
+  }
+  return std::move(overview->gpus);
+}
+
+Result<std::vector<double>> common_limits(const std::vector<control::GpuLimits>& gpus) {
+  double low = 0;
+  double high = 1e9;
+  for (const control::GpuLimits& gpu : gpus) {
+    if (!gpu.min || !gpu.max) {
+      return Error{Errc::not_supported,
+                   fmt::format("gpu{} does not tell which limits it allows", gpu.index),
+                   "name them: --power-limits 150,200,250"};
+    }
+    low = std::max(low, gpu.min->value());
+    high = std::min(high, gpu.standard.value_or(*gpu.max).value());
+  }
+  if (low > high) {
+    return Error{Errc::invalid_argument, "the GPUs have no power limit in common",
+                 "measure them one after the other: --gpus 0, then --gpus 1"};
+  }
+  return all_limits(low, high);
+}
+
+}  // namespace
+
+std::vector<double> all_limits(double lowest_w, double default_w) {
+  constexpr double most_steps = 12;
+  double step = 1;
+  for (const double round : {1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0}) {
+    step = round;
+    if ((default_w - lowest_w) / round <= most_steps) break;
+  }
+  std::vector<double> limits;
+  for (double limit = lowest_w; limit < default_w - step / 2; limit += step)
+    limits.push_back(limit);
+  limits.push_back(default_w);
+  return limits;
+}
+
+Result<Axis> limit_axis(const std::string& text, const Environment& environment,
+                        const GpuSelection& gpus) {
+  const auto cards = chosen_gpus(environment, gpus);
+  if (!cards) return named(cards.error());
+  auto limits = text == "all" ? common_limits(*cards) : parse_numbers(text);
+  if (!limits) return named(limits.error());
+  std::sort(limits->begin(), limits->end());
+  limits->erase(std::unique(limits->begin(), limits->end()), limits->end());
+  std::vector<std::string> uuids;
+  for (const control::GpuLimits& gpu : *cards)
+    uuids.push_back(gpu.uuid);
+  Axis axis;
+  axis.name = power_limit_axis;
+  for (const double limit : *limits) {
+    // A limit that cannot be set is better refused now than hours into a sweep.
+    const auto plan = control::plan_power_limit(environment, uuids, Watts(limit));
+    if (!plan) return named(plan.error());
+    axis.values.push_back(shortest(limit));
+  }
+  return axis;
+}
+
+}  // namespace ergo::cli

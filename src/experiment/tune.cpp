@@ -1,0 +1,407 @@
+#include "ergo/experiment/tune.hpp"
+
+#include "experiment/tune_choice.hpp"
+#include "experiment/tune_ledger.hpp"
+#include "experiment/tune_window.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ergo {
+namespace {
+
+enum class Step {
+  baseline,  ///< under the default, until two windows agree
+  probe,     ///< the low probe, and the default again
+  check,     ///< limits that the model proposes
+  settled,   ///< watching
+  revisit,   ///< the default for one window, then settled again
+  profile,   ///< exhaustive: one limit after the other
+  given_up,  ///< under the default for good
+};
+
+/// Two windows under one limit agree when they differ by less than this or their own errors.
+constexpr double alike = 0.03;
+constexpr double other_work = 0.06;  ///< a change beyond it is one of the work
+constexpr double errors = 4;         ///< standard errors that no change is made of
+constexpr double known_work = 0.03;
+constexpr int most_checks = 4;
+constexpr int most_refinements = 3;
+constexpr double worth_a_check = 0.003;  ///< expected gain, relative
+constexpr int most_baselines = 5;        ///< before windows get longer
+constexpr int most_doublings = 3;
+constexpr Seconds longest_revisit{600.0};
+
+}  // namespace
+
+struct Tuner::State {
+  explicit State(TuneOptions the_options) : options(std::move(the_options)) {
+    phases.emplace_back();
+    options.longest_window = std::max(options.longest_window, options.shortest_window);
+    shortest = options.shortest_window;
+    wanted = top();
+  }
+
+  TuneOptions options;
+  std::vector<tune::Phase> phases;
+  std::size_t current = 0;
+  std::vector<TuneWindow> log;
+  Step step = Step::baseline;
+  double wanted = 0;
+  double in_force = 0;
+  std::optional<Instant> usable_from;
+  tune::WindowGatherer gatherer;
+  Seconds shortest{0.0};
+  int baselines = 0;
+  int doublings = 0;
+  int checks = 0;
+  int refinements = 0;
+  int changes = 0;
+  bool low_done = false;
+  std::vector<double> to_check;
+  std::optional<Instant> last_default;
+  Seconds revisit{0.0};
+  bool suspicious = false;
+  tune::Totals pending;  ///< since the last window that fitted the current phase
+  tune::Totals pending_profiling;
+
+  [[nodiscard]] double top() const { return options.limits_w.back(); }
+  [[nodiscard]] tune::Phase& phase() { return phases[current]; }
+  [[nodiscard]] bool watching() const { return step == Step::settled; }
+
+  void observe(const TuneObservation& o);
+  void take(TuneWindow window);
+  void take_baseline(const TuneWindow& window);
+  void take_probe(const TuneWindow& window);
+  void take_check(const TuneWindow& window);
+  void take_settled(const TuneWindow& window);
+  void take_revisit(const TuneWindow& window);
+  void take_profile(const TuneWindow& window);
+  void keep(const TuneWindow& window, std::string purpose);
+  void book();
+  void go(Step next, double limit);
+  void begin_phase();
+  void work_changed();
+  void after_agreement();
+  void propose();
+  void settle(double limit);
+  void unsteady();
+  [[nodiscard]] bool differ(const TuneWindow& w, double log_time, double log_power, double se,
+                            double tolerance) const;
+};
+
+bool Tuner::State::differ(const TuneWindow& w, double log_time, double log_power, double se,
+                          double tolerance) const {
+  const double own = std::hypot(std::max(w.se_time, w.se_power), se);
+  const double most = std::max(tolerance, errors * own);
+  return std::abs(w.log_time - log_time) > most || std::abs(w.log_power - log_power) > most;
+}
+
+void Tuner::State::go(Step next, double limit) {
+  step = next;
+  wanted = limit;
+  gatherer.clear();
+}
+
+/// What happened since the last booking belongs to the current phase.
+void Tuner::State::book() {
+  phase().all.add(pending);
+  phase().before_settling.add(pending_profiling);
+  pending = {};
+  pending_profiling = {};
+}
+
+void Tuner::State::keep(const TuneWindow& window, std::string purpose) {
+  phase().windows.push_back(window);
+  phase().windows.back().purpose = std::move(purpose);
+  log.push_back(phase().windows.back());
+  if (window.limit_w == top()) last_default = window.end;
+  book();
+}
+
+void Tuner::State::observe(const TuneObservation& o) {
+  pending.add(o);
+  phase().last = o.end;
+  if (!watching() && step != Step::given_up) pending_profiling.add(o);
+  if (step == Step::given_up) {
+    book();
+    return;
+  }
+  if (!usable_from || wanted != in_force || o.begin < *usable_from) return;
+  gatherer.add(o);
+  // The low probe is the dearest: a rougher value of it serves as well.
+  constexpr double rough = 2.5;
+  const bool low = step == Step::probe && !low_done;
+  if (auto window = gatherer.complete(shortest, std::max(options.longest_window, shortest),
+                                      options.precision * (low ? rough : 1))) {
+    gatherer.clear();
+    window->limit_w = in_force;
+    take(std::move(*window));
+  }
+}
+
+void Tuner::State::take(TuneWindow window) {
+  switch (step) {
+    case Step::baseline:
+      return take_baseline(window);
+    case Step::probe:
+      return take_probe(window);
+    case Step::check:
+      return take_check(window);
+    case Step::settled:
+      return take_settled(window);
+    case Step::revisit:
+      return take_revisit(window);
+    case Step::profile:
+      return take_profile(window);
+    case Step::given_up:
+      return;
+  }
+}
+
+/// The first window may hold start-up: it counts for nothing until a second one is like it.
+void Tuner::State::take_baseline(const TuneWindow& window) {
+  const auto& windows = phase().windows;
+  if (!windows.empty() &&
+      !differ(window, windows.back().log_time, windows.back().log_power,
+              std::max(windows.back().se_time, windows.back().se_power), alike)) {
+    keep(window, "default");
+    return after_agreement();
+  }
+  phase().windows.clear();
+  keep(window, "default");
+  if (++baselines > most_baselines) unsteady();
+}
+
+void Tuner::State::after_agreement() {
+  baselines = 0;
+  if (options.rule == TuneRule::exhaustive) {
+    to_check.assign(options.limits_w.rbegin() + 1, options.limits_w.rend());
+    if (to_check.empty()) return settle(top());
+    const double first = to_check.front();
+    return go(Step::profile, first);
+  }
+  // Work that was seen before needs no probing.
+  const TuneWindow& now = phase().windows.back();
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    if (i == current || !phases[i].settled_w) continue;
+    const TuneWindow& then = *phases[i].defaults(top()).back();
+    if (differ(now, then.log_time, then.log_power, 0, known_work)) continue;
+    tune::Phase fresh = std::move(phase());
+    phases.erase(phases.begin() + static_cast<std::ptrdiff_t>(current));
+    current = i < current ? i : i - 1;
+    for (TuneWindow& w : fresh.windows)
+      phase().windows.push_back(std::move(w));
+    phase().all.add(fresh.all);
+    phase().before_settling.add(fresh.before_settling);
+    return settle(*phase().settled_w);
+  }
+  low_done = false;
+  go(Step::probe, tune::low_probe(options.limits_w));
+}
+
+void Tuner::State::take_probe(const TuneWindow& window) {
+  if (!low_done) {
+    keep(window, "probe");
+    low_done = true;
+    return go(Step::probe, top());
+  }
+  // Back under the default: is the work still what it was?
+  const TuneWindow before = *phase().defaults(top()).back();
+  if (differ(window, before.log_time, before.log_power, std::max(before.se_time, before.se_power),
+             alike)) {
+    phase().windows.clear();
+    keep(window, "default");
+    if (++baselines > most_baselines) return unsteady();
+    return go(Step::baseline, top());
+  }
+  keep(window, "default");
+  checks = 0;
+  refinements = 0;
+  propose();
+}
+
+/// The next limit to check, or the one to settle on.
+void Tuner::State::propose() {
+  const auto measured = phase().measured(top());
+  const double best = tune::best_measured(options, measured);
+  if (checks < most_checks) {
+    const tune::Choice choice = tune::best_predicted(options, measured);
+    if (!measured.contains(choice.limit_w) && choice.gain > worth_a_check) {
+      ++checks;
+      return go(Step::check, choice.limit_w);
+    }
+  }
+  if (refinements < most_refinements) {
+    if (const auto limit = tune::refinement(options, measured, worth_a_check)) {
+      ++refinements;
+      return go(Step::check, *limit);
+    }
+  }
+  settle(best);
+}
+
+void Tuner::State::take_check(const TuneWindow& window) {
+  keep(window, "check");
+  propose();
+}
+
+void Tuner::State::take_profile(const TuneWindow& window) {
+  keep(window, "profile");
+  to_check.erase(to_check.begin());
+  if (!to_check.empty()) return go(Step::profile, to_check.front());
+  settle(tune::best_measured(options, phase().measured(top())));
+}
+
+void Tuner::State::settle(double limit) {
+  phase().settled_w = limit;
+  const auto at = phase().measured(top()).at(limit);
+  phase().log_time = at.log_time;
+  phase().log_power = at.log_power;
+  phase().se = 0;
+  suspicious = false;
+  if (revisit.value() <= 0) revisit = options.revisit;
+  go(Step::settled, limit);
+}
+
+void Tuner::State::take_settled(const TuneWindow& window) {
+  if (options.rule == TuneRule::exhaustive) return book();
+  tune::Phase& now = phase();
+  if (differ(window, now.log_time, now.log_power, now.se, other_work)) {
+    // One odd window may be a hiccup, and may lie across the change.
+    if (suspicious) return work_changed();
+    suspicious = true;
+    return;
+  }
+  suspicious = false;
+  constexpr double follow = 0.3;
+  now.log_time += follow * (window.log_time - now.log_time);
+  now.log_power += follow * (window.log_power - now.log_power);
+  book();
+  if (now.settled_w != top() && last_default && window.end - *last_default >= revisit) {
+    revisit = std::min(revisit * 2, longest_revisit);
+    go(Step::revisit, top());
+  }
+}
+
+void Tuner::State::take_revisit(const TuneWindow& window) {
+  const TuneWindow last = *phase().defaults(top()).back();
+  if (differ(window, last.log_time, last.log_power, std::max(last.se_time, last.se_power),
+             other_work)) {
+    ++changes;
+    begin_phase();
+    keep(window, "default");
+    return go(Step::baseline, top());
+  }
+  keep(window, "default");
+  go(Step::settled, *phase().settled_w);
+}
+
+void Tuner::State::work_changed() {
+  ++changes;
+  // Work that changes faster than it can be measured is averaged over longer windows.
+  if (changes % 4 == 0 && doublings < most_doublings) {
+    ++doublings;
+    shortest = shortest * 2;
+  }
+  begin_phase();
+  go(Step::baseline, top());
+}
+
+void Tuner::State::begin_phase() {
+  phases.emplace_back();
+  current = phases.size() - 1;
+  baselines = 0;
+  suspicious = false;
+  revisit = options.revisit;
+}
+
+void Tuner::State::unsteady() {
+  baselines = 0;
+  if (doublings < most_doublings) {
+    ++doublings;
+    shortest = shortest * 2;
+    return go(Step::baseline, top());
+  }
+  go(Step::given_up, top());
+}
+
+Tuner::Tuner(TuneOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Tuner::Tuner(Tuner&&) noexcept = default;
+Tuner& Tuner::operator=(Tuner&&) noexcept = default;
+Tuner::~Tuner() = default;
+
+double Tuner::wanted_limit() const {
+  return state_->wanted;
+}
+
+void Tuner::limit_set(Instant t, double watts) {
+  state_->in_force = watts;
+  state_->usable_from = t + state_->options.settle;
+  state_->gatherer.clear();
+}
+
+void Tuner::observe(const TuneObservation& observation) {
+  state_->observe(observation);
+}
+
+void Tuner::new_unit() {
+  state_->book();
+  state_->begin_phase();
+  state_->go(Step::baseline, state_->top());
+}
+
+bool Tuner::settled() const {
+  return state_->watching();
+}
+
+std::string Tuner::status() const {
+  const State& s = *state_;
+  switch (s.step) {
+    case Step::baseline:
+      return fmt::format("measuring the default, {:g} W", s.wanted);
+    case Step::probe:
+      return s.low_done ? fmt::format("back to the default, {:g} W", s.wanted)
+                        : fmt::format("probing {:g} W", s.wanted);
+    case Step::check:
+      return fmt::format("checking {:g} W", s.wanted);
+    case Step::profile:
+      return fmt::format("measuring {:g} W", s.wanted);
+    case Step::settled:
+      return fmt::format("settled on {:g} W", s.wanted);
+    case Step::revisit:
+      return fmt::format("settled on {:g} W, back to the default to compare",
+                         s.phases[s.current].settled_w.value_or(s.wanted));
+    case Step::given_up:
+      return fmt::format("the work varies too much to compare limits; {:g} W, the default",
+                         s.wanted);
+  }
+  return {};
+}
+
+TuneReport Tuner::report() const {
+  TuneReport report;
+  std::vector<tune::Phase> phases = state_->phases;
+  phases[state_->current].all.add(state_->pending);
+  phases[state_->current].before_settling.add(state_->pending_profiling);
+  for (const tune::Phase& phase : phases) {
+    report.phases += phase.settled_w ? 1 : 0;
+    if (phase.settled_w) report.settled_w = phase.settled_w;
+  }
+  if (phases[state_->current].settled_w) report.settled_w = phases[state_->current].settled_w;
+  report.phase_changes = state_->changes;
+  report.windows = state_->log;
+  // Each change is noticed late: some of the work is booked with the wrong kind.
+  const double blurred = state_->changes * state_->shortest.value();
+  tune::settle_accounts(phases, state_->top(), blurred, report);
+  if (state_->step == Step::given_up && report.cannot_tell.empty() && !report.settled_w) {
+    report.cannot_tell = "the work varied too much to compare limits";
+    report.saved_j.reset();
+    report.lost_s.reset();
+  }
+  return report;
+}
+
+}  // namespace ergo

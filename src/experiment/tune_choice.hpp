@@ -1,0 +1,42 @@
+#pragma once
+// From measured windows to the next limit.
+
+#include "ergo/experiment/tune.hpp"
+
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace ergo::tune {
+
+/// Means over the windows of one limit.
+struct Measured {
+  double log_time = 0.0;
+  double log_power = 0.0;
+  double host_w = 0.0;
+};
+using MeasuredLimits = std::map<double, Measured>;
+
+struct Choice {
+  double limit_w = 0.0;
+  /// How much less it is expected to cost than the best limit that was measured, relative.
+  double gain = 0.0;
+};
+
+/// The best of the limits that were measured, by what was measured. `measured` holds the default.
+double best_measured(const TuneOptions& options, const MeasuredLimits& measured);
+
+/// The best of all limits, by measurement and, where there is none, by the model.
+Choice best_predicted(const TuneOptions& options, const MeasuredLimits& measured);
+
+/// A limit worth measuring by the shape of what was measured alone, for where the model is wrong:
+/// the vertex of a parabola through the best limit and its neighbours, half-way down from a best
+/// limit that is the lowest measured, or where the slowdown accepted is just reached. Nothing when
+/// no gain of `least_gain` is in sight.
+std::optional<double> refinement(const TuneOptions& options, const MeasuredLimits& measured,
+                                 double least_gain);
+
+/// The limit for the low probe.
+double low_probe(const std::vector<double>& limits);
+
+}  // namespace ergo::tune

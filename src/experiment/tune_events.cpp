@@ -1,0 +1,221 @@
+#include "ergo/experiment/tune_events.hpp"
+
+#include "ergo/energy/measure.hpp"
+#include "experiment/tune_marks.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <string_view>
+
+namespace ergo {
+namespace {
+
+/// Up to when every energy and power sensor has shown its value.
+struct Readings {
+  std::optional<Instant> until;
+  Instant latest;  ///< of all readings
+  Seconds update{0.0};
+};
+
+Readings readings_of(const Timeline& timeline) {
+  Readings r;
+  Seconds delay{0.0};
+  for (SignalId id = 0; id < timeline.signal_count(); ++id) {
+    const SignalInfo& info = timeline.info(id);
+    if (info.kind != SignalKind::energy && info.kind != SignalKind::power) continue;
+    if (info.domain != Domain::gpu) continue;
+    const auto last = timeline.last(id);
+    if (!last) continue;
+    r.until = r.until ? std::max(*r.until, last->time) : last->time;
+    r.update = std::max(r.update, info.traits.update_period);
+    delay = std::max(delay, info.traits.update_period + info.traits.averaging_window);
+  }
+  if (!r.until) return r;
+  r.latest = *r.until;
+  r.until = r.latest - delay;
+  return r;
+}
+
+/// Busy time x clock, in units of the fastest clock seen, summed over GPUs.
+double activity_of(const Timeline& timeline, Instant from, Instant to,
+                   std::map<std::string, double>& fastest) {
+  std::map<std::string, double> busy;
+  std::map<std::string, double> clock;
+  for (const GaugeSummary& gauge : summarize_gauges(timeline, {from, to})) {
+    const auto value_for = [&](std::string_view suffix, std::map<std::string, double>& into) {
+      if (!gauge.name.starts_with("gpu") || !gauge.name.ends_with(suffix)) return;
+      into[gauge.name.substr(0, gauge.name.size() - suffix.size())] = gauge.mean;
+      if (suffix == ".sm_clock") {
+        double& most = fastest[gauge.name.substr(0, gauge.name.size() - suffix.size())];
+        most = std::max(most, gauge.max);
+      }
+    };
+    value_for(".sm_utilization", busy);
+    value_for(".sm_clock", clock);
+  }
+  double sum = 0;
+  for (const auto& [gpu, percent] : busy) {
+    if (!clock.contains(gpu) || fastest[gpu] <= 0) continue;
+    sum += percent / 100 * clock[gpu] / fastest[gpu];
+  }
+  return sum * (to - from).value();
+}
+
+std::optional<double> foreign_share_of(const Timeline& timeline, Instant from, Instant to) {
+  std::optional<double> most;
+  for (const GaugeSummary& gauge : summarize_gauges(timeline, {from, to})) {
+    if (gauge.name.ends_with(".process_share")) most = std::max(most.value_or(0), 1 - gauge.mean);
+  }
+  return most;
+}
+
+}  // namespace
+
+struct TuneEvents::State {
+  State(Tuner& the_tuner, TuneEventsOptions the_options, RunEvents& the_next)
+      : tuner(the_tuner), options(std::move(the_options)), next(the_next) {}
+
+  Tuner& tuner;
+  TuneEventsOptions options;
+  RunEvents& next;
+  std::mutex mutex;  // guards the counter: marks come on a thread of their own
+  tune::ItemCounter counter;
+  WorkMeasure measure = WorkMeasure::none;
+  std::optional<Instant> used_until;
+  std::optional<Instant> first_busy;
+  std::map<std::string, double> fastest;
+  Watts in_force{0.0};
+  bool begun = false;
+  std::optional<Error> failure;
+  std::optional<double> foreign;
+
+  void choose_measure(const Timeline& timeline, Instant until);
+  void switch_to(WorkMeasure wanted, Instant from);
+  std::optional<TuneObservation> next_slice(const Timeline& timeline, Instant until, Seconds least);
+  void obey(Instant now);
+};
+
+void TuneEvents::State::switch_to(WorkMeasure wanted, Instant from) {
+  if (measure != WorkMeasure::none) tuner.new_unit();
+  measure = wanted;
+  used_until = from;
+}
+
+/// Marks as soon as they are seen to repeat; activity when there are none for a while.
+void TuneEvents::State::choose_measure(const Timeline& timeline, Instant until) {
+  if (measure != WorkMeasure::items && counter.ready()) {
+    if (const auto from = counter.last_end(until)) switch_to(WorkMeasure::items, *from);
+    return;
+  }
+  if (measure != WorkMeasure::none) return;
+  if (!first_busy) {
+    const Instant from = until - Seconds(1.0);
+    if (activity_of(timeline, from, until, fastest) > 0) first_busy = until;
+    return;
+  }
+  if (until - *first_busy >= options.wait_for_marks) switch_to(WorkMeasure::activity, until);
+}
+
+std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& timeline,
+                                                             Instant until, Seconds least) {
+  TuneObservation o;
+  o.begin = *used_until;
+  const auto end = measure == WorkMeasure::items ? counter.last_end(until) : std::optional(until);
+  if (!end || *end - o.begin < least) return std::nullopt;
+  o.end = *end;
+  o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end)
+                                         : activity_of(timeline, o.begin, o.end, fastest);
+  for (const ChannelEnergy& channel : ergo::measure(timeline, {o.begin, o.end}).channels) {
+    if (!channel.in_total || channel.provenance == Provenance::estimated) continue;
+    (channel.domain == Domain::gpu ? o.joules : o.host_joules) += channel.joules.value();
+  }
+  return o;
+}
+
+void TuneEvents::State::obey(Instant now) {
+  const Watts wanted(tuner.wanted_limit());
+  if (failure || wanted == in_force) return;
+  const auto set = options.set_limit(wanted);
+  if (!set) {
+    failure = set.error();
+    return;
+  }
+  in_force = wanted;
+  tuner.limit_set(now, wanted.value());
+}
+
+TuneEvents::TuneEvents(Tuner& tuner, TuneEventsOptions options, RunEvents& next)
+    : state_(std::make_unique<State>(tuner, std::move(options), next)) {}
+TuneEvents::~TuneEvents() = default;
+
+void TuneEvents::on_phase(std::string_view phase, std::optional<Seconds> length) {
+  state_->next.on_phase(phase, length);
+}
+
+void TuneEvents::on_progress(const Timeline& timeline, Instant begin) {
+  State& s = *state_;
+  s.next.on_progress(timeline, begin);
+  const Readings now = readings_of(timeline);
+  if (s.failure || !now.until || *now.until <= begin) return;
+  if (!s.begun) {
+    s.begun = true;
+    s.in_force = s.options.found;
+    s.tuner.limit_set(begin, s.in_force.value());
+  }
+  std::optional<TuneObservation> slice;
+  {
+    const std::lock_guard lock(s.mutex);
+    s.choose_measure(timeline, *now.until);
+    // An edge is off by up to an update: slices must be long against it.
+    const Seconds least = std::max(s.options.shortest_slice, now.update * 5);
+    if (s.measure != WorkMeasure::none) slice = s.next_slice(timeline, *now.until, least);
+  }
+  if (!slice) return;
+  s.used_until = slice->end;
+  if (const auto share = foreign_share_of(timeline, slice->begin, slice->end))
+    s.foreign = std::max(s.foreign.value_or(0), *share);
+  s.tuner.observe(*slice);
+  // The limit acts from now on, not from the end of the readings.
+  s.obey(now.latest);
+}
+
+void TuneEvents::on_mark(const MarkMessage& mark, int pid) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->counter.take(mark, pid);
+  }
+  state_->next.on_mark(mark, pid);
+}
+
+void TuneEvents::on_window(const MarkedWindow& window) {
+  state_->next.on_window(window);
+}
+
+void TuneEvents::on_sample(const Timeline& timeline, SignalId id, const Sample& sample) {
+  state_->next.on_sample(timeline, id, sample);
+}
+
+bool TuneEvents::wants_stop() {
+  return state_->next.wants_stop();
+}
+
+WorkMeasure TuneEvents::work_measure() const {
+  return state_->measure;
+}
+
+std::string TuneEvents::counted() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->counter.name();
+}
+
+const std::optional<Error>& TuneEvents::failure() const {
+  return state_->failure;
+}
+
+std::optional<double> TuneEvents::foreign_share() const {
+  return state_->foreign;
+}
+
+}  // namespace ergo

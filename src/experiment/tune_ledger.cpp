@@ -1,0 +1,207 @@
+#include "experiment/tune_ledger.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace ergo::tune {
+namespace {
+
+/// Two windows that happen to agree are no proof of certainty: the scatter between windows under
+/// one limit is taken to be about 0.5 % before any is seen, worth two observations.
+constexpr double usual_scatter = 0.005;
+constexpr double worth = 2;
+
+/// 97.5 % quantile of Student's t for 1, 2, … degrees of freedom (Abramowitz, Stegun, table 26.10).
+double t_quantile(double freedom) {
+  constexpr std::array table{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
+  const auto index = static_cast<std::size_t>(std::max(freedom, 1.0)) - 1;
+  return index < table.size() ? table[index] : 2.1;
+}
+
+double energy_of(const TuneWindow& w) {
+  return w.log_energy();
+}
+double energy_error(const TuneWindow& w) {
+  return w.se_energy;
+}
+double time_of_window(const TuneWindow& w) {
+  return w.log_time;
+}
+double time_error(const TuneWindow& w) {
+  return w.se_time;
+}
+
+/// value ± its 95 % half-width, summed over phases: values add, half-widths in quadrature.
+struct Sum {
+  double value = 0;
+  double square = 0;
+
+  void add(double amount, double half) {
+    value += amount;
+    square += half * half;
+  }
+  [[nodiscard]] Estimate estimate() const {
+    const double half = std::sqrt(square);
+    return {value, value - half, value + half};
+  }
+};
+
+/// Of the same work under the default limit.
+struct Level {
+  double amount = 0;
+  double half = 0;
+};
+
+Level under_default(const Totals& totals, const DefaultLevel& level) {
+  const double amount = totals.work * std::exp(level.mean);
+  return {amount, amount * t_quantile(level.freedom) * level.se};
+}
+
+}  // namespace
+
+void Totals::add(const TuneObservation& o) {
+  seconds += (o.end - o.begin).value();
+  joules += o.joules + o.host_joules;
+  work += o.work;
+}
+
+void Totals::add(const Totals& o) {
+  seconds += o.seconds;
+  joules += o.joules;
+  work += o.work;
+}
+
+std::vector<const TuneWindow*> Phase::defaults(double default_w) const {
+  std::vector<const TuneWindow*> all;
+  for (const TuneWindow& w : windows) {
+    if (w.limit_w == default_w) all.push_back(&w);
+  }
+  return all;
+}
+
+MeasuredLimits Phase::measured(double default_w) const {
+  // Drift falls out when each window is compared with the defaults beside it in time.
+  const auto defaults = this->defaults(default_w);
+  MeasuredLimits out;
+  std::map<double, int> counts;
+  const auto at = [&](const TuneWindow& w) {
+    const TuneWindow* before = defaults.front();
+    const TuneWindow* after = nullptr;
+    for (const TuneWindow* d : defaults) {
+      if (d->end <= w.begin) before = d;
+      if (after == nullptr && d->begin >= w.end) after = d;
+    }
+    if (after == nullptr) return std::pair(before->log_time, before->log_power);
+    const double share = (w.begin - before->begin) / (after->begin - before->begin);
+    const double s = std::clamp(share, 0.0, 1.0);
+    return std::pair(before->log_time + s * (after->log_time - before->log_time),
+                     before->log_power + s * (after->log_power - before->log_power));
+  };
+  const TuneWindow& reference = *defaults.back();
+  for (const TuneWindow& w : windows) {
+    Measured& m = out[w.limit_w];
+    const auto [time, power] = at(w);
+    const bool is_default = w.limit_w == default_w;
+    m.log_time += is_default ? reference.log_time : reference.log_time + w.log_time - time;
+    m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
+    m.host_w += w.host_w;
+    ++counts[w.limit_w];
+  }
+  for (auto& [limit, m] : out) {
+    m.log_time /= counts[limit];
+    m.log_power /= counts[limit];
+    m.host_w /= counts[limit];
+  }
+  return out;
+}
+
+namespace {
+
+/// Shares of the time from the first window to `last` that each window is nearest to.
+std::vector<double> shares_of_time(const std::vector<const TuneWindow*>& windows, Instant last) {
+  std::vector<double> shares;
+  Instant from = windows.front()->begin;
+  double whole = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    Instant to = std::max(last, windows[i]->end);
+    if (i + 1 < windows.size())
+      to = windows[i]->end + (windows[i + 1]->begin - windows[i]->end) * 0.5;
+    shares.push_back(std::max((to - from).value(), 1e-9));
+    whole += shares.back();
+    from = to;
+  }
+  for (double& share : shares)
+    share /= whole;
+  return shares;
+}
+
+}  // namespace
+
+DefaultLevel default_level(const std::vector<const TuneWindow*>& windows, Instant last,
+                           double (*value)(const TuneWindow&), double (*error)(const TuneWindow&)) {
+  DefaultLevel level;
+  const auto n = static_cast<double>(windows.size());
+  const std::vector<double> shares = shares_of_time(windows, last);
+  double own = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    level.mean += shares[i] * value(*windows[i]);
+    own += shares[i] * error(*windows[i]) * error(*windows[i]);
+    squares += shares[i] * shares[i];
+  }
+  double scatter = worth * usual_scatter * usual_scatter;
+  for (const TuneWindow* w : windows)
+    scatter += std::pow(value(*w) - level.mean, 2);
+  level.freedom = worth + n - 1;
+  // What a window does not know about itself shows in the scatter, too, but not with few windows.
+  level.se = std::sqrt(std::max(scatter / level.freedom, own) * squares);
+  return level;
+}
+
+void settle_accounts(const std::vector<Phase>& phases, double default_w, double blurred_s,
+                     TuneReport& report) {
+  Sum saved;
+  Sum lost;
+  double above = 0;
+  bool compared = false;
+  for (const Phase& phase : phases) {
+    report.joules += phase.all.joules;
+    report.seconds += phase.all.seconds;
+    report.profiling += Seconds(phase.before_settling.seconds);
+    const auto defaults = phase.defaults(default_w);
+    const bool changed = std::any_of(phase.windows.begin(), phase.windows.end(),
+                                     [&](const TuneWindow& w) { return w.limit_w != default_w; });
+    // Work that always ran under the default saved nothing and lost nothing.
+    if (defaults.empty() || !changed) continue;
+    compared = true;
+    const Level energy =
+        under_default(phase.all, default_level(defaults, phase.last, energy_of, energy_error));
+    const Level time =
+        under_default(phase.all, default_level(defaults, phase.last, time_of_window, time_error));
+    saved.add(energy.amount - phase.all.joules, energy.half);
+    lost.add(phase.all.seconds - time.amount, time.half);
+    if (!phase.settled_w) continue;
+    const MeasuredLimits measured = phase.measured(default_w);
+    const auto settled = measured.find(*phase.settled_w);
+    if (settled == measured.end()) continue;
+    const Measured& m = settled->second;
+    const double same_work = phase.before_settling.work *
+                             std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
+    above += phase.before_settling.joules - same_work;
+    report.profiling_cost = 0;
+  }
+  if (report.profiling_cost && report.joules > 0) report.profiling_cost = above / report.joules;
+  if (!compared) {
+    report.cannot_tell = "the job ended before the default and another limit were measured";
+    return;
+  }
+  // Kinds of work differ by tens of percent, rarely by more.
+  constexpr double difference = 0.1;
+  saved.add(0, difference * blurred_s * report.joules / report.seconds);
+  lost.add(0, difference * blurred_s);
+  report.saved_j = saved.estimate();
+  report.lost_s = lost.estimate();
+}
+
+}  // namespace ergo::tune

@@ -1,0 +1,220 @@
+#pragma once
+// A job on the simulated node's physics, in simulated time: it feeds a Tuner and knows the truth.
+
+#include "ergo/experiment/tune.hpp"
+#include "physics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace ergo::test {
+
+/// One item: `work` seconds of demand (at full clock), then `gap` seconds in which the host works.
+struct Work {
+  sim::Demand demand{0.9, 0.4, 0.1};
+  double work = 0.2;
+  double gap = 0.0;
+  double items = 3000;  ///< of this kind, then the next
+};
+
+struct Job {
+  std::string preset = "v100";
+  std::vector<Work> works{Work{}};
+  double noise = 0.0;           ///< of the demand, redrawn every 50 ms
+  double sensor_noise = 0.002;  ///< of the joules of a slice
+  double drift_per_k = 0.0;     ///< idle power with temperature
+  /// Another program's demand when this share of the job is done: the same work in every run.
+  std::function<sim::Demand(double)> neighbour = [](double /*share*/) {
+    return sim::Demand{0, 0, 0};
+  };
+  bool marks = true;
+  std::uint64_t seed = 1;
+};
+
+/// Joules and seconds of one item under a limit, without noise, drift and neighbour.
+struct Truth {
+  double seconds = 0;
+  double joules = 0;
+};
+
+inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_w) {
+  const auto on = sim::operate(preset, work.demand, true, limit_w, preset.idle_w);
+  const auto off = sim::operate(preset, {}, true, limit_w, preset.idle_w);
+  const double busy =
+      work.work / sim::speed(preset, work.demand.memory_bound, on.effective_clock_mhz);
+  return {busy + work.gap, busy * on.power_w + work.gap * off.power_w};
+}
+
+inline double cost_of(const TuneGoal& goal, const Truth& t, double highest_w) {
+  switch (goal.kind) {
+    case TuneGoal::Kind::energy:
+      return t.joules;
+    case TuneGoal::Kind::edp:
+      return t.joules * t.seconds;
+    case TuneGoal::Kind::ed2p:
+      return t.joules * t.seconds * t.seconds;
+    case TuneGoal::Kind::cost:
+      return goal.eta * t.joules + (1 - goal.eta) * highest_w * t.seconds;
+  }
+  return 0;
+}
+
+/// Every fifth watt or so, as `ergo tune` chooses.
+inline std::vector<double> limits_for(const sim::Preset& preset) {
+  std::vector<double> limits;
+  const double low = preset.min_limit_w;
+  const double step = std::max(1.0, std::round((preset.default_limit_w - low) / 30));
+  for (double limit = low; limit < preset.default_limit_w - step / 2; limit += step)
+    limits.push_back(limit);
+  limits.push_back(preset.default_limit_w);
+  return limits;
+}
+
+struct Ran {
+  TuneReport report;
+  double seconds = 0;
+  double joules = 0;
+  double default_seconds = 0;  ///< the same job under the default limit all the time
+  double default_joules = 0;
+  std::vector<std::pair<double, double>> limits;  ///< (since, watts)
+};
+
+/// Lives through the job. `obey`: false = the limit stays at the default.
+class JobRun {
+ public:
+  JobRun(const Job& job, Tuner* tuner)
+      : job_(job), preset_(*sim::find_preset(job.preset)), tuner_(tuner), random_(job.seed) {}
+
+  void run() {
+    limit_ = preset_.default_limit_w;
+    if (tuner_ != nullptr) tuner_->limit_set(now(), limit_);
+    double all = 0;
+    for (const Work& work : job_.works)
+      all += work.items;
+    for (const Work& work : job_.works) {
+      for (double i = 0; i < work.items; ++i) {
+        pass(work.demand, work.work, 0);
+        pass({}, 0, work.gap);
+        done_ += 1 / all;
+        work_ += job_.marks ? 1 : 0;
+        if (job_.marks && t_ - slice_begin_ >= 0.5) emit();
+      }
+    }
+  }
+  [[nodiscard]] double seconds() const { return t_; }
+  [[nodiscard]] double joules() const { return joules_; }
+  std::vector<std::pair<double, double>> limits;
+
+ private:
+  [[nodiscard]] Instant now() const { return Instant{} + Seconds(t_); }
+
+  /// `work` seconds of work, or `wait` seconds without.
+  void pass(const sim::Demand& demand, double work, double wait) {
+    while (work > 1e-12 || wait > 1e-12) {
+      if (t_ >= next_noise_) {
+        level_ = std::clamp(1 + job_.noise * normal_(random_), 0.2, 1.0 / 0.9);
+        next_noise_ = t_ + 0.05;
+      }
+      const sim::Demand other = job_.neighbour(done_);
+      sim::Demand total{std::min(1.0, demand.compute * level_) + other.compute,
+                        demand.memory + other.memory,
+                        std::max(demand.memory_bound, other.memory_bound)};
+      const double over = std::max({1.0, total.compute, total.memory});
+      total.compute /= over;
+      total.memory /= over;
+      const double idle = preset_.idle_w * (1 + job_.drift_per_k * std::max(0.0, heat_ - 35));
+      const auto point = sim::operate(preset_, total, true, limit_, idle);
+      const bool busy = demand.active() && work > 1e-12;
+      const double rate =
+          busy ? sim::speed(preset_, demand.memory_bound, point.effective_clock_mhz) / over : 1.0;
+      double dt = std::min({0.05, next_noise_ - t_, (busy ? work / rate : wait)});
+      if (!job_.marks) dt = std::min(dt, slice_begin_ + 1.0 - t_);
+      dt = std::max(dt, 1e-9);
+      const double settles = 30 + preset_.kelvin_per_watt * point.power_w;
+      heat_ = settles + (heat_ - settles) * std::exp(-dt / preset_.heat_time_constant_s);
+      t_ += dt;
+      joules_ += dt * point.power_w;
+      slice_joules_ += dt * point.power_w;
+      if (busy) {
+        work -= dt * rate;
+        if (!job_.marks) work_ += dt * point.clock_mhz / preset_.max_mhz;
+      } else {
+        wait -= dt;
+      }
+      if (!job_.marks && t_ - slice_begin_ >= 1.0 - 1e-9) emit();
+    }
+  }
+
+  void emit() {
+    TuneObservation o;
+    o.begin = Instant{} + Seconds(slice_begin_);
+    o.end = now();
+    o.joules = slice_joules_ * (1 + job_.sensor_noise * normal_(random_));
+    o.work = work_;
+    slice_begin_ = t_;
+    slice_joules_ = 0;
+    work_ = 0;
+    if (tuner_ == nullptr) return;
+    tuner_->observe(o);
+    if (tuner_->wanted_limit() == limit_) return;
+    limit_ = tuner_->wanted_limit();
+    limits.emplace_back(t_, limit_);
+    tuner_->limit_set(now(), limit_);
+  }
+
+  const Job& job_;
+  const sim::Preset& preset_;
+  Tuner* tuner_;
+  std::mt19937_64 random_;
+  std::normal_distribution<double> normal_;
+  double limit_ = 0;
+  double t_ = 0;
+  double done_ = 0;  ///< share of the items
+  double joules_ = 0;
+  double slice_begin_ = 0;
+  double slice_joules_ = 0;
+  double work_ = 0;
+  double level_ = 1;
+  double next_noise_ = 0;
+  double heat_ = 35;
+};
+
+inline TuneOptions options_for(const Job& job) {
+  TuneOptions options;
+  const sim::Preset& preset = *sim::find_preset(job.preset);
+  options.limits_w = limits_for(preset);
+  options.gpu = std::string(preset.name);
+  return options;
+}
+
+inline Ran run_job(const Job& job, const TuneOptions& options) {
+  Tuner tuner(options);
+  JobRun tuned(job, &tuner);
+  tuned.run();
+  JobRun plain(job, nullptr);
+  plain.run();
+  return {tuner.report(),  tuned.seconds(), tuned.joules(),
+          plain.seconds(), plain.joules(),  tuned.limits};
+}
+
+/// How much dearer the limit is than the best one, relative.
+inline double regret_of(const Job& job, const Work& work, const TuneOptions& options,
+                        double limit_w) {
+  const sim::Preset& preset = *sim::find_preset(job.preset);
+  const double top = options.limits_w.back();
+  const Truth base = truth_of(preset, work, top);
+  double best = 1e300;
+  for (const double limit : options.limits_w) {
+    const Truth t = truth_of(preset, work, limit);
+    if (options.max_slowdown && t.seconds > base.seconds * (1 + *options.max_slowdown)) continue;
+    best = std::min(best, cost_of(options.goal, t, top));
+  }
+  return cost_of(options.goal, truth_of(preset, work, limit_w), top) / best - 1;
+}
+
+}  // namespace ergo::test

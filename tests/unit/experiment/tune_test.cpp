@@ -1,0 +1,245 @@
+#include "ergo/experiment/tune.hpp"
+
+#include "tune_job.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ergo {
+namespace {
+
+using test::Job;
+using test::Ran;
+using test::Work;
+
+/// `items` so that the job takes about ten minutes under the default limit.
+Work ten_minutes(const std::string& preset, Work work, double minutes = 10) {
+  const sim::Preset& card = *sim::find_preset(preset);
+  work.items = std::ceil(minutes * 60 / test::truth_of(card, work, card.default_limit_w).seconds);
+  return work;
+}
+
+const Work dense{{0.95, 0.3, 0.05}, 0.2, 0};
+const Work mixed{{0.7, 0.7, 0.4}, 0.15, 0};
+const Work bandwidth{{0.35, 0.95, 0.85}, 0.2, 0};
+const Work bursty{{0.9, 0.4, 0.1}, 0.1, 0.08};
+const Work light{{0.4, 0.2, 0.1}, 0.2, 0.02};
+
+double saved_share(const Ran& ran) {
+  return 1 - ran.joules / ran.default_joules;
+}
+
+void expect_holds(const Estimate& e, double truth, const char* what) {
+  EXPECT_LE(e.low, truth) << what;
+  EXPECT_GE(e.high, truth) << what;
+}
+
+struct Scenario {
+  const char* name;
+  Job job;
+  TuneOptions options;
+};
+
+class TenMinutes : public testing::TestWithParam<std::tuple<const char*, int>> {};
+
+TEST_P(TenMinutes, EndNearTheBestLimitAtASmallPrice) {
+  const auto& [preset, kind] = GetParam();
+  const Work works[] = {dense, mixed, bandwidth, bursty, light};
+  for (const char* goal : {"energy", "edp", "cost:0.5"}) {
+    Job job;
+    job.preset = preset;
+    job.noise = 0.05;
+    job.works = {ten_minutes(preset, works[kind])};
+    TuneOptions options = test::options_for(job);
+    options.goal = *TuneGoal::parse(goal);
+    const Ran ran = test::run_job(job, options);
+    ASSERT_TRUE(ran.report.settled_w) << goal;
+    EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02)
+        << goal << ": settled on " << *ran.report.settled_w << " W";
+    ASSERT_TRUE(ran.report.profiling_cost) << goal;
+    EXPECT_LT(*ran.report.profiling_cost, 0.05) << goal;
+    EXPECT_EQ(ran.report.phase_changes, 0) << goal;
+    ASSERT_TRUE(ran.report.saved_j) << ran.report.cannot_tell;
+    expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+    expect_holds(*ran.report.lost_s, ran.seconds - ran.default_seconds, "seconds lost");
+    const double width = (ran.report.saved_j->high - ran.report.saved_j->low) / ran.default_joules;
+    EXPECT_LT(width, 0.06) << "an interval that says something";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(OnEveryCard, TenMinutes,
+                         testing::Combine(testing::Values("v100", "t4", "k80", "a100", "h200"),
+                                          testing::Range(0, 5)));
+
+TEST(Tune, HonoursTheSlowdownAccepted) {
+  for (const Work& work : {dense, mixed, bursty}) {
+    Job job;
+    job.works = {ten_minutes("v100", work)};
+    TuneOptions options = test::options_for(job);
+    options.max_slowdown = 0.03;
+    const Ran ran = test::run_job(job, options);
+    ASSERT_TRUE(ran.report.settled_w);
+    const auto& card = *sim::find_preset("v100");
+    EXPECT_LT(test::truth_of(card, job.works[0], *ran.report.settled_w).seconds,
+              1.036 * test::truth_of(card, job.works[0], 300).seconds);
+    EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02);
+  }
+}
+
+TEST(Tune, DriftDoesNotMisleadIt) {
+  Job job;
+  job.works = {ten_minutes("v100", dense)};
+  job.drift_per_k = 0.004;
+  job.noise = 0.05;
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  ASSERT_TRUE(ran.report.settled_w);
+  EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02);
+  EXPECT_EQ(ran.report.phase_changes, 0);
+  ASSERT_TRUE(ran.report.saved_j);
+  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+}
+
+TEST(Tune, NoticesThatTheWorkHasChangedAndTunesAgain) {
+  Job job;
+  job.works = {ten_minutes("v100", dense, 5), ten_minutes("v100", bandwidth, 5)};
+  job.noise = 0.03;
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  EXPECT_EQ(ran.report.phase_changes, 1);
+  EXPECT_EQ(ran.report.phases, 2);
+  ASSERT_TRUE(ran.report.settled_w);
+  EXPECT_LT(test::regret_of(job, job.works[1], options, *ran.report.settled_w), 0.02);
+  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+  EXPECT_LT(*ran.report.profiling_cost, 0.05);
+}
+
+TEST(Tune, RemembersWorkItHasSeen) {
+  Job job;
+  for (int i = 0; i < 4; ++i)
+    job.works.push_back(ten_minutes("v100", i % 2 == 0 ? dense : bandwidth, 3));
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  EXPECT_EQ(ran.report.phase_changes, 3);
+  EXPECT_EQ(ran.report.phases, 2);
+  const auto probes = std::count_if(ran.report.windows.begin(), ran.report.windows.end(),
+                                    [](const TuneWindow& w) { return w.purpose == "probe"; });
+  EXPECT_EQ(probes, 2);
+  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+}
+
+TEST(Tune, WorkThatChangesAllTheTimeIsAveragedOrLeftAlone) {
+  Job job;
+  for (int i = 0; i < 80; ++i)
+    job.works.push_back(ten_minutes("v100", i % 2 == 0 ? dense : light, 0.15));
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  EXPECT_GT(saved_share(ran), -0.02);
+  if (ran.report.saved_j) {
+    expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+  } else {
+    EXPECT_FALSE(ran.report.cannot_tell.empty());
+  }
+}
+
+TEST(Tune, ANeighbourThatStaysBelongsToTheWork) {
+  Job job;
+  job.works = {ten_minutes("v100", mixed)};
+  job.neighbour = [](double) { return sim::Demand{0.3, 0.1, 0.1}; };
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  ASSERT_TRUE(ran.report.saved_j) << ran.report.cannot_tell;
+  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+  EXPECT_GT(saved_share(ran), 0.0);
+}
+
+TEST(Tune, ANeighbourThatComesAndGoesIsNoReasonForAFalseClaim) {
+  Job job;
+  job.works = {ten_minutes("v100", mixed)};
+  job.neighbour = [](double done) {
+    return done > 0.33 && done < 0.67 ? sim::Demand{0.6, 0.2, 0.1} : sim::Demand{0, 0, 0};
+  };
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  ASSERT_TRUE(ran.report.settled_w);
+  EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02);
+  EXPECT_GT(saved_share(ran), 0.0);
+  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+}
+
+TEST(Tune, WithoutMarksBusyTimeAndClockStandForTheWork) {
+  for (const Work& work : {dense, bursty, light}) {
+    Job job;
+    job.works = {ten_minutes("v100", work)};
+    job.works[0].demand.memory_bound = 0;  // then they are the work exactly
+    job.marks = false;
+    const TuneOptions options = test::options_for(job);
+    const Ran ran = test::run_job(job, options);
+    ASSERT_TRUE(ran.report.settled_w);
+    EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02);
+    ASSERT_TRUE(ran.report.saved_j);
+    expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+  }
+}
+
+TEST(Tune, WithoutMarksItNeverClaimsTooMuchForWorkThatWaitsForMemory) {
+  Job job;
+  job.works = {ten_minutes("v100", mixed)};
+  job.marks = false;
+  const Ran ran = test::run_job(job, test::options_for(job));
+  ASSERT_TRUE(ran.report.saved_j);
+  EXPECT_LE(ran.report.saved_j->low, ran.default_joules - ran.joules);
+  EXPECT_GE(ran.report.lost_s->high, ran.seconds - ran.default_seconds);
+}
+
+TEST(Tune, AShortJobCannotBeJudged) {
+  Job job;
+  job.works = {ten_minutes("v100", dense, 0.12)};
+  const Ran ran = test::run_job(job, test::options_for(job));
+  EXPECT_FALSE(ran.report.cannot_tell.empty());
+  EXPECT_FALSE(ran.report.saved_j);
+  EXPECT_NEAR(ran.joules, ran.default_joules, 0.02 * ran.default_joules);
+}
+
+TEST(Tune, TheExhaustiveRuleFindsTheBestLimitToo_AtAHigherPrice) {
+  Job job;
+  job.works = {ten_minutes("v100", dense)};
+  TuneOptions options = test::options_for(job);
+  const Ran hybrid = test::run_job(job, options);
+  options.rule = TuneRule::exhaustive;
+  const Ran all = test::run_job(job, options);
+  ASSERT_TRUE(all.report.settled_w);
+  EXPECT_LT(test::regret_of(job, job.works[0], options, *all.report.settled_w), 0.01);
+  EXPECT_GT(all.report.profiling, hybrid.report.profiling * 2);
+}
+
+TEST(Tune, AtTheEndOfProfilingTheLimitIsOneOfThoseAllowed) {
+  Job job;
+  job.works = {ten_minutes("t4", light)};
+  const TuneOptions options = test::options_for(job);
+  const Ran ran = test::run_job(job, options);
+  for (const auto& [since, limit] : ran.limits)
+    EXPECT_THAT(options.limits_w, testing::Contains(limit));
+}
+
+TEST(Tune, ObservationsWithoutWorkAreNoMeasurement) {
+  Job job;
+  Tuner tuner(test::options_for(job));
+  tuner.limit_set(Instant{}, 300);
+  for (int i = 0; i < 500; ++i) {
+    const Instant begin = Instant{} + Seconds(i);
+    tuner.observe({begin, begin + Seconds(1.0), 50.0, 0.0, 0.0});
+  }
+  EXPECT_EQ(tuner.wanted_limit(), 300);
+  EXPECT_FALSE(tuner.report().cannot_tell.empty());
+}
+
+TEST(TuneGoal, ReadsItsNames) {
+  EXPECT_EQ(TuneGoal::parse("edp")->kind, TuneGoal::Kind::edp);
+  EXPECT_EQ(TuneGoal::parse("cost:0.25")->eta, 0.25);
+  for (const char* text : {"", "cost", "cost:", "cost:2", "cost:-1", "joy", "cost:nan"})
+    EXPECT_FALSE(TuneGoal::parse(text)) << text;
+}
+
+}  // namespace
+}  // namespace ergo
