@@ -4,9 +4,9 @@
 usage: bench/peers.py BUILD_FOLDER [PYTHON] [--repeats N] [--windows N]
 
 BUILD_FOLDER is a Release build. PYTHON has the other tools: python3 -m venv V; V/bin/pip install -r bench/peers.txt.
-Every tool measures the same windows of the same simulated GPUs (libergo-sim-nvml.so), each in a process of its own,
-interleaved. The load is the node's own, so the CPU time of the process is the tool's. AIPowerMeter is on no registry and is
-therefore absent.
+Errors: all tools around the same windows in one process, on the same simulated GPU (libergo-sim-nvml.so); the truth is that
+between the return of a tool's begin and the call of its end. Costs: each tool in a process of its own, interleaved; the load
+is the node's own, so the CPU time of the process is the tool's. AIPowerMeter is on no registry and is therefore absent.
 """
 import argparse
 import json
@@ -128,29 +128,48 @@ def child(tool, windows):
     ready, cpu_ready = time.perf_counter(), time.process_time()
     monitor.begin()
     monitor.end()  # what a tool puts off until its first window belongs to none of those that count
-    times, values = [], []
     cpu, wall = cpu_seconds(), time.perf_counter()
     edge_s = 0.0
     for i in range(windows):
         a = time.perf_counter()
         monitor.begin()
-        first = time.monotonic_ns()
         b = time.perf_counter()
         time.sleep(WINDOWS[i % len(WINDOWS)])
-        last = time.monotonic_ns()
         c = time.perf_counter()
-        values.append(monitor.end())
+        monitor.end()
         edge_s += b - a + time.perf_counter() - c
-        times.append((first, last))
     used, lasted = cpu_seconds() - cpu, time.perf_counter() - wall
-    errors = []
-    for (first, last), joules in zip(times, values):
-        words = [os.environ["PEERS_SIM"], "truth", "--from-ns", str(first), "--to-ns", str(last), "--json"]
-        truth = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
-        errors.append((joules - gpu_joules(truth)) / gpu_joules(truth))
-    print("RESULT " + json.dumps({"errors": errors, "cpu": used / lasted, "start": ready - begin,
-                                  "start_cpu": cpu_ready - cpu_before, "edges": edge_s / windows}), flush=True)
+    print("RESULT " + json.dumps({"cpu": used / lasted, "start": ready - begin, "start_cpu": cpu_ready - cpu_before,
+                                  "edges": edge_s / windows}), flush=True)
     os._exit(0)
+
+
+def together(windows):
+    """All tools around the same windows."""
+    monitors = {tool: CLASSES[tool]() for tool in TOOLS if tool != "nothing"}
+    for monitor in monitors.values():
+        monitor.begin()
+        monitor.end()
+    stamps = {tool: [] for tool in monitors}
+    for i in range(windows):
+        order = list(monitors)[i % len(monitors):] + list(monitors)[:i % len(monitors)]
+        first = {}
+        for tool in order:
+            monitors[tool].begin()
+            first[tool] = time.monotonic_ns()
+        time.sleep(WINDOWS[i % len(WINDOWS)])
+        for tool in reversed(order):
+            last = time.monotonic_ns()
+            stamps[tool].append((first[tool], last, monitors[tool].end()))
+    errors = {tool: [relative_error(*stamp) for stamp in found] for tool, found in stamps.items()}
+    print("RESULT " + json.dumps(errors), flush=True)
+    os._exit(0)
+
+
+def relative_error(first, last, joules):
+    words = [os.environ["PEERS_SIM"], "truth", "--from-ns", str(first), "--to-ns", str(last), "--json"]
+    truth = gpu_joules(json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout))
+    return (joules - truth) / truth
 
 
 def gpu_joules(truth):
@@ -168,7 +187,7 @@ def run(tool, node, seed, build, python, windows, folder):
                        PEERS_SIM=str(build / "bin/ergo-sim"), CODECARBON_ALLOW_MULTIPLE_RUNS="True", HOME=str(folder))
     words = [str(build / "bin/ergo-sim"), "env", "--gpus", preset, "--load", load, "--gain", "exact", "--seed", str(seed),
              "--packages", "0", "--", python, __file__, "--child", tool, "--windows", str(windows)]
-    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=580)
     for line in done.stdout.splitlines():
         if line.startswith("RESULT "):
             return json.loads(line[len("RESULT "):])
@@ -181,9 +200,11 @@ def main():
     options.add_argument("build", nargs="?")
     options.add_argument("python", nargs="?", default=sys.executable)
     options.add_argument("--repeats", type=int, default=3)
-    options.add_argument("--windows", type=int, default=16)
+    options.add_argument("--windows", type=int, default=60, help="for errors; costs take a fifth of them")
     options.add_argument("--child")
     given = options.parse_args()
+    if given.child == "together":
+        together(given.windows)
     if given.child:
         child(given.child, given.windows)
     if not given.build:
@@ -200,11 +221,13 @@ def main():
             results = {tool: [] for tool in TOOLS}
             for repeat in range(given.repeats):
                 for tool in TOOLS:
-                    results[tool].append(run(tool, node, repeat + 1, build, given.python, given.windows, folder))
-            report(node, results)
+                    results[tool].append(run(tool, node, repeat + 1, build, given.python, max(given.windows // 5, 4), folder))
+            errors = [run("together", node, repeat + 1, build, given.python, given.windows, folder)
+                      for repeat in range(given.repeats)]
+            report(node, results, errors)
 
 
-def report(node, results):
+def report(node, results, together_runs):
     print(f"\n{node}\n\n| | median error | largest error | CPU, % of a core | start-up | its CPU time | both edges of a window |")
     print("|---|---|---|---|---|---|---|")
     for tool, runs in results.items():
@@ -212,8 +235,8 @@ def report(node, results):
         if not good:
             print(f"| {tool} | failed: {runs[0]['failed']} | | | | | |")
             continue
-        errors = [abs(e) for r in good for e in r["errors"]]
-        error = ("", "") if tool == "nothing" else (f"{100 * statistics.median(errors):.2f} %", f"{100 * max(errors):.1f} %")
+        errors = [abs(e) for r in together_runs for e in r.get(tool, [])]
+        error = (f"{100 * statistics.median(errors):.2f} %", f"{100 * max(errors):.1f} %") if errors else ("", "")
 
         def middle(key, scale):
             return statistics.median(r[key] for r in good) * scale

@@ -1,4 +1,5 @@
 """What the tests of the hooks and of the package share."""
+import json
 import os
 import pathlib
 import subprocess
@@ -67,8 +68,6 @@ class PythonCase(ErgoCase):
         report = self.folder / "report.json"
         done = self.ergo(*before, "run", "--quiet", "--json", report, *options, "--", self.python, script, timeout=500)
         self.assertEqual(done.returncode, 0, done.stderr)
-        import json
-
         run = json.loads(report.read_text())["runs"][0]
         self.assertEqual([w for w in run["warnings"] if "mark" in w or "window" in w and "ended" in w], [])
         return run, [(window["name"], window.get("count")) for window in run["windows"]]
@@ -82,6 +81,22 @@ class PythonCase(ErgoCase):
             self.assertTrue(all(part >= 0 for part in parts), parts)
             # Windows end between readings: each edge is interpolated, so allow what the run's own interval allows.
             self.assertLessEqual(sum(parts), channel["high_j"])
+
+
+class PackageCase(PythonCase):
+    def setUp(self):
+        super().setUp()
+        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY), ERGO_PROGRAM=ERGO)
+
+    def answer(self, text, before=()):
+        """Runs a script, on a simulated node when `before` says so; what it prints last is JSON."""
+        script = self.script(textwrap.dedent("import ergometer, json, os, time\n") + textwrap.dedent(text))
+        words = [self.python, str(script)]
+        if before:
+            words = [ERGO, *before, "run", "--quiet", "--no-hooks", "--", *words]
+        done = subprocess.run(words, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 def names(windows, *leave_out):

@@ -1,6 +1,5 @@
 """The hooks leave programs as they are: start-up, paths, output, exit codes, tracebacks."""
 import json
-import pathlib
 import shutil
 import unittest
 
