@@ -79,14 +79,17 @@ std::string summary(const TrainingOptions& options, const TrainingReport& report
 
 std::string summary(const NBodyOptions& options, const NBodyReport& report) {
   const double rate = report.interactions / report.duration.value();
-  const double drift = std::abs(report.energy_after / report.energy_before - 1.0);
+  const std::string kept =
+      report.energy_before && report.energy_after
+          ? fmt::format("changed by {:.2g} of its amount",
+                        std::abs(*report.energy_after / *report.energy_before - 1.0))
+          : std::string("not summed for so many bodies (up to 131,072 are)");
   return fmt::format("nbody, {} bodies, {}: {}\n", with_commas(options.bodies),
                      options.double_precision ? "fp64" : "fp32", report.device) +
          line("interactions",
               fmt::format("{}/s ({}flop/s at {} each)", readable_rate(rate),
                           readable_rate(rate * flops_per_interaction), flops_per_interaction)) +
-         latency_lines(report.latencies) +
-         line("energy", fmt::format("changed by {:.2g} of its amount", drift));
+         latency_lines(report.latencies) + line("energy", kept);
 }
 
 std::string summary(const SyntheticReport& report, const std::string& device) {

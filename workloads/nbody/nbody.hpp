@@ -7,6 +7,7 @@
 #include "ergo/core/result.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,9 @@ struct NBodyReport {
   std::vector<Seconds> latencies;  ///< of each measured step
   Seconds duration;
   double interactions = 0.0;  ///< bodies squared times measured steps
-  double energy_before = 0.0;
-  double energy_after = 0.0;
+  /// Absent where summing all pairs on the CPU would take longer than the simulation.
+  std::optional<double> energy_before;
+  std::optional<double> energy_after;
 };
 
 /// Sends the mark "steps" around the measured steps, with their count; writes latency.csv. Errors:

@@ -13,7 +13,7 @@ namespace {
 constexpr Seconds slow_interval{0.095};
 constexpr Seconds gpm_interval{0.195};
 constexpr Seconds process_interval{1.0};
-constexpr Seconds dear_interval{0.995};
+constexpr Seconds rare_interval{0.995};
 
 bool due(std::optional<Instant>& last, Instant now, Seconds interval) {
   if (last && now - *last < interval) return false;
@@ -62,12 +62,11 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
     if (!result && (first_failure || result.error().code == Errc::lost)) first_failure = result;
     return !lost_;
   };
-  if (!keep(read_fields(clock, slow, out))) return first_failure;
+  if (take_edge()) last_rare_.reset();
+  const bool rare = due(last_rare_, now, rare_interval);
+  if (!keep(read_fields(clock, rare, out))) return first_failure;
   if (!keep(read_polls(fast_polls_, clock, out))) return first_failure;
-  const bool edge = take_edge();
-  if (edge) last_dear_.reset();
-  if (paces() && due(last_dear_, now, dear_interval) && !keep(read_polls(dear_polls_, clock, out)))
-    return first_failure;
+  if (rare && !keep(read_polls(dear_polls_, clock, out))) return first_failure;
   if (slow && !keep(read_polls(slow_polls_, clock, out))) return first_failure;
   if (gpm_ && due(last_gpm_, now, gpm_interval) && !keep(read_gpm(clock, out)))
     return first_failure;

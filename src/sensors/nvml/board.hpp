@@ -49,13 +49,14 @@ struct Poll {
   std::optional<Field> field;  ///< set for energy and power
 };
 
-/// Reads one board: energy, power and throttle time in one nvmlDeviceGetFieldValues call per tick;
-/// utilisation, clocks, memory and temperature about ten times a second, GPM five times, processes
-/// once, however fast the sampler runs. An energy counter whose call takes the driver long (3.4 ms
-/// of computing on Hopper) is read once a second and at the edges of windows, if it sees all of the
-/// time. Which signals exist
-/// is decided at construction by asking for each once. Errors of read: `lost` when the GPU fell off
-/// the bus, `unavailable` when a tick failed. Owns a share of the library, so handles stay valid.
+/// Reads one board: energy and power in one nvmlDeviceGetFieldValues call per tick; utilisation,
+/// clocks, memory and temperature about ten times a second, GPM five times, processes once, however
+/// fast the sampler runs. Throttle times, which only grow and cost Hopper's driver 1 ms, join that
+/// call once a second and at the edges of windows. An energy counter whose call takes the driver
+/// long (3.4 ms of computing on Hopper) is read once a second and at the edges of windows, if it
+/// sees all of the time. Which signals exist is decided at construction by asking for each once.
+/// Errors of read: `lost` when the GPU fell off the bus, `unavailable` when a tick failed. Owns a
+/// share of the library, so handles stay valid.
 class BoardSensor final : public Sensor {
  public:
   struct Options {
@@ -70,7 +71,9 @@ class BoardSensor final : public Sensor {
 
   /// Energy or power can be read.
   [[nodiscard]] bool meters_energy() const { return meters_energy_; }
-  [[nodiscard]] bool paces() const override { return !dear_polls_.empty(); }
+  [[nodiscard]] bool paces() const override {
+    return !dear_polls_.empty() || fields_.size() > fast_fields_;
+  }
 
  protected:
   Result<void> do_read(const Clock& clock, Batch& out) override;
@@ -113,7 +116,7 @@ class BoardSensor final : public Sensor {
   bool meters_energy_ = false;
   bool lost_ = false;
 
-  std::vector<Field> fields_;  ///< those of every tick first
+  std::vector<Field> fields_;  ///< those of every tick first, then those read rarely
   std::size_t fast_fields_ = 0;
   std::vector<abi::FieldValue> values_;
   std::vector<Poll> fast_polls_;
@@ -126,7 +129,7 @@ class BoardSensor final : public Sensor {
   std::size_t first_gpm_signal_ = 0;
 
   std::optional<Instant> last_slow_;
-  std::optional<Instant> last_dear_;
+  std::optional<Instant> last_rare_;
   std::optional<Instant> last_gpm_;
   std::optional<Instant> last_processes_;
   std::vector<Missing> refusals_;

@@ -94,16 +94,36 @@ TEST_F(Board, ACounterThatIsDearToReadIsReadOnceASecondAndAtEdges) {
 TEST_F(Board, ACounterThatLooksPartOfTheTimeIsReadAtEachTickEvenIfDear) {
   fake.add_current_fields();
   fake.device().counter_call_us = 2000;
-  EXPECT_FALSE(open().paces());  // a V100
+  Sensor& sensor = open();  // a V100
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
+    clock.advance(Seconds(0.1));
+  }
 }
 
 TEST_F(Board, ACounterThatIsCheapIsReadInTheOneCallOfEachTick) {
   fake.add_current_fields();
   Sensor& sensor = open();
-  EXPECT_FALSE(sensor.paces());
   const int before = fake.device().field_calls;
-  EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
-  EXPECT_EQ(fake.device().field_calls - before, 1);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
+    clock.advance(Seconds(0.1));
+  }
+  EXPECT_EQ(fake.device().field_calls - before, 5);
+}
+
+TEST_F(Board, ThrottleTimesAreReadOnceASecondAndAtEdges) {
+  fake.add_current_fields();
+  Sensor& sensor = open();
+  std::size_t reads = 0;
+  for (int i = 0; i < 20; ++i) {
+    reads += read_values(sensor, clock).count("gpu0.throttled_power_ns");
+    clock.advance(Seconds(0.1));
+  }
+  EXPECT_EQ(reads, 2U);
+  ASSERT_TRUE(sensor.paces());
+  sensor.expect_edge();
+  EXPECT_EQ(read_values(sensor, clock).count("gpu0.throttled_power_ns"), 1U);
 }
 
 TEST_F(Board, PowerThatSeesAllOfTheTimeRanksBeforePowerThatLooksAQuarter) {
