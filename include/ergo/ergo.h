@@ -1,19 +1,5 @@
 /* Ergometer's C interface: windows around any piece of code. Link with libergo_c.
- *
- *   #include <ergo/ergo.h>
- *   #include <stdio.h>
- *
- *   int main(void) {
- *     char error[256];
- *     ergo_monitor* monitor = ergo_monitor_start(0.1, NULL, error, sizeof error);
- *     if (monitor == NULL) { fprintf(stderr, "%s\n", error); return 1; }
- *     ergo_window window = ergo_begin(monitor, "epoch");
- *     train_one_epoch();
- *     ergo_result result;
- *     if (ergo_end(monitor, window, &result) == ERGO_OK && result.has_measured)
- *       printf("%.1f J (%.1f to %.1f)\n", result.measured_j, result.low_j, result.high_j);
- *     ergo_monitor_stop(monitor);
- *   }
+ * docs/user/library.md has a complete example.
  *
  * Thread-safe, but for ergo_monitor_stop, which must be the last call on its monitor. No function
  * throws or exits. */

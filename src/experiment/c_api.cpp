@@ -118,8 +118,12 @@ int ergo_end_channels(ergo_monitor* monitor, ergo_window window, ergo_result* re
 
 int ergo_cancel(ergo_monitor* monitor, ergo_window window) {
   if (monitor == nullptr) return ERGO_INVALID;
-  const auto cancelled = monitor->monitor->cancel(window);
-  return cancelled ? ERGO_OK : status_of(cancelled.error());
+  try {
+    const auto cancelled = monitor->monitor->cancel(window);
+    return cancelled ? ERGO_OK : status_of(cancelled.error());
+  } catch (const std::exception&) {
+    return ERGO_INVALID;
+  }
 }
 
 size_t ergo_signal_count(ergo_monitor* monitor) {

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <set>
@@ -42,11 +43,13 @@ struct Monitor::State {
   std::set<std::string> warnings;
 
   Result<Open> take(WindowId window);
+  /// False in a forked child, where a lock may be held by a thread that does not exist.
+  [[nodiscard]] bool ours() const { return ::getpid() == owner; }
 };
 
 /// Removes an open window from the list and returns it.
 Result<Monitor::State::Open> Monitor::State::take(WindowId window) {
-  if (::getpid() != owner) {
+  if (!ours()) {
     return Error{Errc::not_supported, "this monitor belongs to the parent process",
                  "start a new monitor after fork()"};
   }
@@ -63,7 +66,7 @@ Result<Monitor::State::Open> Monitor::State::take(WindowId window) {
 Monitor::Monitor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Monitor::~Monitor() {
-  if (::getpid() == state_->owner) return;
+  if (state_->ours()) return;
   // The sampler's thread does not exist in a forked child: joining it would wait for ever, so all
   // of it is left.
   std::ignore = state_.release();
@@ -77,15 +80,19 @@ Result<std::unique_ptr<Monitor>> Monitor::start(const MonitorOptions& options) {
 
 Result<std::unique_ptr<Monitor>> Monitor::start(const Environment& environment,
                                                 const MonitorOptions& options, Clock& clock) {
-  if (options.period.value() < 1e-3) {
+  // Written so that NaN is refused, too.
+  if (!(options.period.value() >= 1e-3)) {
     return Error{Errc::invalid_argument, "the period is shorter than 1 ms", "choose 1 ms or more"};
+  }
+  if (!std::isfinite(options.period.value())) {
+    return Error{Errc::invalid_argument, "the period is endless", "choose a number of seconds"};
   }
   return std::unique_ptr<Monitor>(
       new Monitor(std::make_unique<State>(environment, options, clock)));
 }
 
 Monitor::WindowId Monitor::begin(std::string name) {
-  if (::getpid() != state_->owner) return 0;
+  if (!state_->ours()) return 0;
   state_->sampler->tick();
   const std::lock_guard lock(state_->mutex);
   const WindowId id = state_->next++;
@@ -120,6 +127,7 @@ Result<void> Monitor::cancel(WindowId window) {
 }
 
 std::size_t Monitor::open_windows() const {
+  if (!state_->ours()) return 0;
   const std::lock_guard lock(state_->mutex);
   return state_->open.size();
 }
@@ -133,6 +141,7 @@ const Timeline& Monitor::timeline() const {
 }
 
 std::vector<std::string> Monitor::warnings() const {
+  if (!state_->ours()) return {};
   std::set<std::string> all;
   {
     const std::lock_guard lock(state_->mutex);
@@ -146,6 +155,7 @@ std::vector<std::string> Monitor::warnings() const {
 }
 
 Seconds Monitor::own_cpu() const {
+  if (!state_->ours()) return Seconds(0.0);
   return state_->sampler->stats().cpu;
 }
 

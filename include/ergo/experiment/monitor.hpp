@@ -1,20 +1,7 @@
 #pragma once
 // Windows around any piece of code, for programs that measure themselves.
 //
-//   #include "ergo/experiment/monitor.hpp"
-//
-//   int main() {
-//     auto monitor = ergo::Monitor::start();
-//     if (!monitor) return 1;                                   // monitor.error().text() says why
-//     const auto epoch = (*monitor)->begin("epoch");
-//     train_one_epoch();
-//     const auto result = (*monitor)->end(epoch, 60'000);       // 60,000 samples were trained
-//     if (result && result->total.measured) {
-//       std::printf("%.1f J (%.1f … %.1f)\n", result->total.measured->value(),
-//       result->total.low.value(),
-//                   result->total.high.value());
-//     }
-//   }
+// docs/user/library.md has a complete example, and how to build and link it.
 //
 // Work that a GPU does asynchronously must be waited for (cudaDeviceSynchronize) before a window
 // begins and ends.
@@ -41,12 +28,13 @@ struct MonitorOptions {
 
 /// Reads this machine's sensors on a thread of its own. Thread-safe: windows may be begun, ended
 /// and cancelled from any thread; they may nest and overlap, also under one name. In a child made
-/// by fork() every call fails: start a new one.
+/// by fork() begin() gives 0, end() and cancel() fail, and the rest is empty: start a new one.
 class Monitor {
  public:
   using WindowId = std::uint64_t;
 
-  /// Sensors that are missing are facts in discovery(), not errors.
+  /// Sensors that are missing are facts in discovery(), not errors. Errors: invalid_argument (the
+  /// period).
   static Result<std::unique_ptr<Monitor>> start(const MonitorOptions& options = {});
   /// With an environment and a clock of the caller's; `clock` must outlive the monitor.
   static Result<std::unique_ptr<Monitor>> start(const Environment& environment,
@@ -55,7 +43,7 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Takes a reading and opens a window.
+  /// Takes a reading and opens a window. 0, which is no window, after fork.
   WindowId begin(std::string name);
   /// Takes a reading and closes the window. `start` in the result counts from the monitor's start,
   /// `index` numbers the ended windows of one name. Errors: not_found (no such window is open),
