@@ -27,9 +27,9 @@ const char* color_of(std::size_t i) {
 }
 
 /// A linear or logarithmic scale from values to pixels.
-class Scale {
+class FigureScale {
  public:
-  Scale(double low, double high, double from, double to, bool logarithmic = false)
+  FigureScale(double low, double high, double from, double to, bool logarithmic = false)
       : logarithmic_(logarithmic), from_(from), to_(to), low_(map(low)), high_(map(high)) {
     if (!(high_ > low_)) high_ = low_ + 1;
   }
@@ -69,7 +69,7 @@ class Scale {
   double high_;
 };
 
-std::string axes(const Scale& x, const Scale& y, std::string_view x_label,
+std::string axes(const FigureScale& x, const FigureScale& y, std::string_view x_label,
                  std::string_view y_label) {
   std::string svg;
   const double base = plot_height - bottom;
@@ -116,7 +116,8 @@ struct Range {
   }
 };
 
-std::string curve_svg(const LimitCurve& curve, const Scale& x, const Scale& y, const char* color) {
+std::string curve_svg(const LimitCurve& curve, const FigureScale& x, const FigureScale& y,
+                      const char* color) {
   const double unit = curve.standard().energy_j / 100;
   std::string svg;
   if (curve.bands.size() > 1) {
@@ -159,8 +160,8 @@ std::string limit_curves_svg(const LimitsResults& results, std::string_view gpu)
   // One wild band must not flatten all curves.
   energies.high = std::min(energies.high, 200.0);
   energies.low = std::max(energies.low, 0.0);
-  const Scale x(limits.low, limits.high, left, plot_width - right);
-  const Scale y(energies.low, energies.high, plot_height - bottom, top);
+  const FigureScale x(limits.low, limits.high, left, plot_width - right);
+  const FigureScale y(energies.low, energies.high, plot_height - bottom, top);
   std::string svg = open_svg("Energy against the power limit");
   svg += axes(x, y, "power limit (W)", "energy (% of that under the default)");
   std::size_t i = 0;
@@ -184,8 +185,8 @@ std::string pareto_svg(const LimitsResults& results) {
     if (std::find(gpus.begin(), gpus.end(), c.gpu) == gpus.end()) gpus.push_back(c.gpu);
   }
   if (times.low > times.high) return {};
-  const Scale x(times.low / 1.3, times.high * 1.3, left, plot_width - right, true);
-  const Scale y(energies.low / 1.3, energies.high * 1.3, plot_height - bottom, top, true);
+  const FigureScale x(times.low / 1.3, times.high * 1.3, left, plot_width - right, true);
+  const FigureScale y(energies.low / 1.3, energies.high * 1.3, plot_height - bottom, top, true);
   std::string svg = open_svg("Energy against time, each GPU at its best limit");
   svg += axes(x, y, "time of one item (s)", "energy of one item (J)");
   for (const LimitCurve& c : results.curves) {
