@@ -117,7 +117,7 @@ Json host_json(const HostRecord& host) {
       {"name", host.name}, {"cpu", host.cpu}, {"kernel", host.kernel}, {"gpus", std::move(gpus)}};
 }
 
-Json estimate_json(const Estimate& e) {
+Json median_json(const Estimate& e) {
   return Json{{"median", e.value}, {"low", e.low}, {"high", e.high}};
 }
 
@@ -135,10 +135,10 @@ std::string run_json(const ExperimentRecord& record) {
   json["runs"] = std::move(runs);
   Json summary{{"repeats", record.summary.repeats}};
   if (record.summary.repeats > 0) {
-    summary["duration_s"] = estimate_json(record.summary.duration_s);
+    summary["duration_s"] = median_json(record.summary.duration_s);
     Json energy = Json::object();
     for (const auto& [channel, estimate] : record.summary.energy_j)
-      energy[channel] = estimate_json(estimate);
+      energy[channel] = median_json(estimate);
     summary["energy_j"] = std::move(energy);
   }
   json["summary"] = std::move(summary);
