@@ -43,7 +43,14 @@ Result<std::vector<std::string>> command_of(const SweepSpec& spec, const GridCel
     if (const auto more = spec.companions.find(name + "=" + value); more != spec.companions.end())
       all.insert(more->second.begin(), more->second.end());
   }
-  return substitute(spec.command, all, silent_axes);
+  std::vector<std::string> silent = silent_axes;
+  // An axis may stand for its companions: words are what a text has, tokens are what the command
+  // takes.
+  if (!spec.companions.empty()) {
+    for (const auto& [name, value] : cell)
+      silent.push_back(name);
+  }
+  return substitute(spec.command, all, silent);
 }
 
 /// The last line that is not empty, without the "ergo-workload: " before the message.
