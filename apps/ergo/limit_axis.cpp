@@ -28,7 +28,8 @@ Result<std::vector<control::GpuLimits>> chosen_gpus(const Environment& environme
   return std::move(overview->gpus);
 }
 
-Result<std::vector<double>> common_limits(const std::vector<control::GpuLimits>& gpus) {
+/// `count` 0: all.
+Result<std::vector<double>> common_limits(const std::vector<control::GpuLimits>& gpus, int count) {
   double low = 0;
   double high = 1e9;
   for (const control::GpuLimits& gpu : gpus) {
@@ -44,7 +45,7 @@ Result<std::vector<double>> common_limits(const std::vector<control::GpuLimits>&
     return Error{Errc::invalid_argument, "the GPUs have no power limit in common",
                  "measure them one after the other: --gpus 0, then --gpus 1"};
   }
-  return all_limits(low, high);
+  return count == 0 ? all_limits(low, high) : some_limits(low, high, count);
 }
 
 }  // namespace
@@ -63,11 +64,39 @@ std::vector<double> all_limits(double lowest_w, double default_w) {
   return limits;
 }
 
+std::vector<double> some_limits(double lowest_w, double default_w, int count) {
+  std::vector<double> limits;
+  for (int i = 0; i + 1 < count; ++i) {
+    const double limit = lowest_w + (default_w - lowest_w) * i / (count - 1);
+    limits.push_back(i == 0 ? limit : std::round(limit));
+  }
+  limits.push_back(default_w);
+  return limits;
+}
+
+namespace {
+
+/// "all", "all:5", or numbers.
+Result<std::vector<double>> limits_of_text(const std::string& text,
+                                           const std::vector<control::GpuLimits>& gpus) {
+  if (text == "all") return common_limits(gpus, 0);
+  constexpr std::string_view some = "all:";
+  if (!text.starts_with(some)) return parse_numbers(text);
+  const auto count = parse_int(std::string_view(text).substr(some.size()));
+  if (!count || *count < 2 || *count > 100) {
+    return Error{Errc::invalid_argument, "'" + text + "' names no number of limits from 2 to 100",
+                 "all, all:5, 150,200,250 or 150..300:25"};
+  }
+  return common_limits(gpus, static_cast<int>(*count));
+}
+
+}  // namespace
+
 Result<Axis> limit_axis(const std::string& text, const Environment& environment,
                         const GpuSelection& gpus) {
   const auto cards = chosen_gpus(environment, gpus);
   if (!cards) return named(cards.error());
-  auto limits = text == "all" ? common_limits(*cards) : parse_numbers(text);
+  auto limits = limits_of_text(text, *cards);
   if (!limits) return named(limits.error());
   std::sort(limits->begin(), limits->end());
   limits->erase(std::unique(limits->begin(), limits->end()), limits->end());

@@ -193,14 +193,17 @@ Result<RunOutcome> TuneSession::run_tuned(Tuner& tuner, const Cards& cards, Tune
   TuneLine line(tuner, progress, !flags_.quiet);
   TuneEventsOptions options;
   options.found = Watts(cards.found_w);
+  const Seconds window = result.options.shortest_window;
+  options.shortest_slice = std::min(Seconds(0.5), window / 4);
+  options.wait_for_marks = std::min(Seconds(10.0), window * 5);
   options.set_limit = [&](Watts limit) -> Result<Watts> {
     if (auto changed = (*guard)->change(limit); !changed) return changed.error();
     return (*guard)->enforced();
   };
-  TuneEvents tuning(tuner, options, line);
-  CheckingEvents checking(guard->get(), tuning);
+  CheckingEvents checking(guard->get(), line);
   RecordingEvents recording(writer, clock_.now(), checking);
-  auto outcome = runner_.run({command_, 0, false}, recording);
+  TuneEvents tuning(tuner, options, recording);
+  auto outcome = runner_.run({command_, 0, false}, tuning);
   progress.clear();
   if (!outcome) return outcome.error();
   (*guard)->inspect(outcome->record);

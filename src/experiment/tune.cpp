@@ -27,6 +27,8 @@ constexpr double alike = 0.03;
 constexpr double other_work = 0.06;  ///< a change beyond it is one of the work
 constexpr double errors = 4;         ///< standard errors that no change is made of
 constexpr double known_work = 0.03;
+constexpr double too_rough =
+    0.03;  ///< a window with a larger error is no measurement of the default
 constexpr int most_checks = 4;
 constexpr int most_refinements = 3;
 constexpr double worth_a_check = 0.003;  ///< expected gain, relative
@@ -163,6 +165,10 @@ void Tuner::State::take(TuneWindow window) {
 
 /// The first window may hold start-up: it counts for nothing until a second one is like it.
 void Tuner::State::take_baseline(const TuneWindow& window) {
+  if (std::max(window.se_time, window.se_energy) > too_rough) {
+    if (++baselines > most_baselines) unsteady();
+    return;
+  }
   const auto& windows = phase().windows;
   if (!windows.empty() &&
       !differ(window, windows.back().log_time, windows.back().log_power,
@@ -287,6 +293,12 @@ void Tuner::State::take_settled(const TuneWindow& window) {
 }
 
 void Tuner::State::take_revisit(const TuneWindow& window) {
+  // A job that ends, or pauses, in the middle of it.
+  if (std::max(window.se_time, window.se_energy) > too_rough) {
+    book();
+    last_default = window.end;
+    return go(Step::settled, *phase().settled_w);
+  }
   const TuneWindow last = *phase().defaults(top()).back();
   if (differ(window, last.log_time, last.log_power, std::max(last.se_time, last.se_power),
              other_work)) {
@@ -393,8 +405,8 @@ TuneReport Tuner::report() const {
   if (phases[state_->current].settled_w) report.settled_w = phases[state_->current].settled_w;
   report.phase_changes = state_->changes;
   report.windows = state_->log;
-  // Each change is noticed late: some of the work is booked with the wrong kind.
-  const double blurred = state_->changes * state_->shortest.value();
+  // Each change is noticed after two windows: some of the work is booked with the wrong kind.
+  const double blurred = state_->changes * 2 * state_->shortest.value();
   tune::settle_accounts(phases, state_->top(), blurred, report);
   if (state_->step == Step::given_up && report.cannot_tell.empty() && !report.settled_w) {
     report.cannot_tell = "the work varied too much to compare limits";

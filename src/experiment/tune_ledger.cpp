@@ -197,7 +197,7 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, double 
     return;
   }
   // Kinds of work differ by tens of percent, rarely by more.
-  constexpr double difference = 0.1;
+  constexpr double difference = 0.25;
   saved.add(0, difference * blurred_s * report.joules / report.seconds);
   lost.add(0, difference * blurred_s);
   report.saved_j = saved.estimate();

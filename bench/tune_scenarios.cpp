@@ -1,0 +1,150 @@
+// How well `ergo tune` decides: jobs of ten minutes on the simulated node's physics, hybrid rule
+// and Zeus's exhaustive rule beside it. Prints the table of docs/results/; nothing here is timed.
+//   ./build/bin/tune_scenarios [SEEDS]
+
+#include "unit/experiment/tune_job.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace ergo {
+namespace {
+
+struct Kind {
+  const char* name;
+  test::Work work;
+};
+
+const Kind kinds[] = {{"compute-bound", {{0.95, 0.3, 0.05}, 0.2, 0}},
+                      {"mixed", {{0.7, 0.7, 0.4}, 0.15, 0}},
+                      {"memory-bound", {{0.35, 0.95, 0.85}, 0.2, 0}},
+                      {"bursty", {{0.9, 0.4, 0.1}, 0.1, 0.08}},
+                      {"light", {{0.4, 0.2, 0.1}, 0.2, 0.02}}};
+const char* const presets[] = {"v100", "t4", "k80", "a100", "h200"};
+
+/// What a row of the table sums up.
+struct Row {
+  int jobs = 0;
+  int settled = 0;
+  int claims = 0;
+  int held = 0;
+  int too_much = 0;
+  double regret = 0;
+  double worst_regret = 0;
+  double cost = 0;
+  double worst_cost = 0;
+  double saved = 0;
+  double half_width = 0;
+
+  void add(const test::Job& job, const test::Work& last, const TuneOptions& options,
+           const test::Ran& ran) {
+    ++jobs;
+    saved += 1 - ran.joules / ran.default_joules;
+    if (ran.report.settled_w) {
+      ++settled;
+      const double r = test::regret_of(job, last, options, *ran.report.settled_w);
+      regret += r;
+      worst_regret = std::max(worst_regret, r);
+    }
+    if (ran.report.profiling_cost) {
+      cost += *ran.report.profiling_cost;
+      worst_cost = std::max(worst_cost, *ran.report.profiling_cost);
+    }
+    if (!ran.report.saved_j) return;
+    ++claims;
+    const double truth = ran.default_joules - ran.joules;
+    held += ran.report.saved_j->low <= truth && truth <= ran.report.saved_j->high ? 1 : 0;
+    too_much += ran.report.saved_j->low > truth ? 1 : 0;
+    half_width += (ran.report.saved_j->high - ran.report.saved_j->low) / 2 / ran.default_joules;
+  }
+
+  void print(const std::string& name) const {
+    const double n = std::max(1, settled);
+    const double c = std::max(1, claims);
+    std::printf("| %s | %d | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f | %.0f | %.0f |\n",
+                name.c_str(), jobs, regret / n * 100, worst_regret * 100, cost / n * 100,
+                worst_cost * 100, saved / jobs * 100, half_width / c * 100, held / c * 100,
+                too_much / c * 100);
+  }
+};
+
+test::Work minutes(const std::string& preset, test::Work work, double length) {
+  const sim::Preset& card = *sim::find_preset(preset);
+  const double one = test::truth_of(card, work, card.default_limit_w).seconds;
+  work.items = std::ceil(length * 60 / one);
+  return work;
+}
+
+/// All cards, kinds of work and seeds of one situation.
+template <class Make>
+void run(const std::string& name, int seeds, const char* goal, TuneRule rule, Make make) {
+  Row row;
+  for (const char* preset : presets) {
+    for (const Kind& kind : kinds) {
+      for (int seed = 1; seed <= seeds; ++seed) {
+        test::Job job;
+        job.preset = preset;
+        job.seed = static_cast<std::uint64_t>(seed);
+        job.noise = 0.05;
+        make(job, kind);
+        TuneOptions options = test::options_for(job);
+        options.goal = *TuneGoal::parse(goal);
+        options.rule = rule;
+        row.add(job, job.works.back(), options, test::run_job(job, options));
+      }
+    }
+  }
+  row.print(name);
+}
+
+void steady(test::Job& job, const Kind& kind) {
+  job.works = {minutes(job.preset, kind.work, 10)};
+}
+
+void all(int seeds) {
+  std::printf(
+      "| situation | jobs | regret mean %% | worst | profiling %% | worst | saved %% | ± | "
+      "interval holds %% | claims too much %% |\n");
+  std::printf("|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const char* goal : {"energy", "edp", "ed2p", "cost:0.5"}) {
+    run(std::string("steady, ") + goal, seeds, goal, TuneRule::hybrid, steady);
+    run(std::string("the same, exhaustive rule, ") + goal, seeds, goal, TuneRule::exhaustive,
+        steady);
+  }
+  run("drift (idle power +0.4 % per kelvin)", seeds, "energy", TuneRule::hybrid,
+      [](test::Job& job, const Kind& kind) {
+        steady(job, kind);
+        job.drift_per_k = 0.004;
+      });
+  run("noise (20 % of the demand)", seeds, "energy", TuneRule::hybrid,
+      [](test::Job& job, const Kind& kind) {
+        steady(job, kind);
+        job.noise = 0.2;
+      });
+  run("another kind of work after 5 minutes", seeds, "energy", TuneRule::hybrid,
+      [](test::Job& job, const Kind& kind) {
+        const Kind& first = &kind == &kinds[2] ? kinds[0] : kinds[2];
+        job.works = {minutes(job.preset, first.work, 5), minutes(job.preset, kind.work, 5)};
+      });
+  run("a neighbour for the middle third", seeds, "energy", TuneRule::hybrid,
+      [](test::Job& job, const Kind& kind) {
+        steady(job, kind);
+        job.neighbour = [](double done) {
+          return done > 0.3 && done < 0.6 ? sim::Demand{0.5, 0.2, 0.1} : sim::Demand{0, 0, 0};
+        };
+      });
+  run("without marks (busy time x clock)", seeds, "energy", TuneRule::hybrid,
+      [](test::Job& job, const Kind& kind) {
+        steady(job, kind);
+        job.marks = false;
+      });
+}
+
+}  // namespace
+}  // namespace ergo
+
+int main(int argc, char** argv) {
+  ergo::all(argc > 1 ? std::max(1, std::atoi(argv[1])) : 10);
+}
