@@ -3,7 +3,6 @@
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -175,13 +174,6 @@ std::vector<int> all_pids(const std::filesystem::path& procfs) {
 double ticks_per_second() {
   const long ticks = ::sysconf(_SC_CLK_TCK);
   return ticks > 0 ? static_cast<double>(ticks) : 100.0;
-}
-
-bool in_initial_pid_namespace() {
-  constexpr ino_t initial_namespace =
-      0xEFFFFFFC;  // PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
-  struct stat info {};
-  return ::stat("/proc/self/ns/pid", &info) == 0 && info.st_ino == initial_namespace;
 }
 
 }  // namespace ergo::process

@@ -53,8 +53,4 @@ std::vector<int> all_pids(const std::filesystem::path& procfs);
 /// Ticks per second of the values above.
 double ticks_per_second();
 
-/// This process sees the pids that drivers report. False in a container with pids of its own: then
-/// GPU processes cannot be told apart.
-bool in_initial_pid_namespace();
-
 }  // namespace ergo::process

@@ -30,8 +30,8 @@ class ProcessTree final : public ProcessScope {
   /// Make it before the root has started anything.
   ProcessTree(int root, const Environment& environment, TreeOptions options = {});
 
-  /// For pids of other namespaces (in a container: the host's) the answer is false or accidental;
-  /// see in_initial_pid_namespace().
+  /// For pids of other namespaces (in a container: the host's) the answer is false or accidental:
+  /// the NVML backend then does without.
   [[nodiscard]] bool contains(int pid) const override;
 
   /// All members, those that ended but were not waited for (zombies) included.
