@@ -59,6 +59,7 @@ Json to_json(const Advice& a) {
     json["energy_j"] = to_json(*a.energy_j);
     json["expected_loss"] = a.expected_loss;
   }
+  if (a.repeat_w) json["repeat_limit_w"] = *a.repeat_w;
   if (a.next) json["next_probe"] = {{"power_limit_w", a.next->limit_w}, {"value", a.next->value}};
   return json;
 }
@@ -77,6 +78,13 @@ std::string percent(const Estimate& e) {
   return fmt::format("{:.1f} % ({:.1f} to {:.1f})", e.value * 100, e.low * 100, e.high * 100);
 }
 
+/// What an objective lowers, as a user names it.
+std::string cost_name(const AdviseFlags& flags) {
+  if (flags.objective == "edp") return "energy-delay product";
+  if (flags.objective == "ed2p") return "energy-delay-squared product";
+  return flags.objective;
+}
+
 void print_advice(const Advice& a, const AdviseFlags& flags) {
   std::cout << fmt::format("{}, {}{}{}\n", a.gpu, a.workload, a.config.empty() ? "" : ", ",
                            a.config);
@@ -91,15 +99,21 @@ void print_advice(const Advice& a, const AdviseFlags& flags) {
     std::cout << fmt::format("  set {} W ({})\n", shortest(*a.limit_w),
                              a.limit_measured ? "measured" : "predicted, not measured");
     if (flags.objective != "energy")
-      std::cout << fmt::format("  saves {} of {}\n", percent(*a.saving), flags.objective);
+      std::cout << fmt::format("  saves {} of the {}\n", percent(*a.saving), cost_name(flags));
     std::cout << fmt::format("  saves {} of the energy{}\n", percent(*a.energy_saving),
                              a.host_w ? fmt::format(", host included at {:.0f} W", *a.host_w) : "");
     std::cout << fmt::format("  takes {} longer than under {} W\n", percent(*a.slowdown),
                              shortest(a.default_limit_w));
   }
+  if (a.repeat_w) {
+    std::cout << fmt::format(
+        "  measure it under {} W again: it was faster under a lower limit, which cannot be\n",
+        shortest(*a.repeat_w));
+  }
   if (a.next) {
-    std::cout << fmt::format("  measuring it under {} W too would be worth about {:.1f} %\n",
-                             shortest(a.next->limit_w), a.next->value * 100);
+    std::cout << fmt::format(
+        "  one more run, under {} W, would lower the {} by about {:.1f} % more\n",
+        shortest(a.next->limit_w), cost_name(flags), a.next->value * 100);
   }
 }
 

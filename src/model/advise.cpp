@@ -3,6 +3,7 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/model/decide.hpp"
 #include "ergo/model/predict.hpp"
+#include "model/plausible.hpp"
 #include "model/scenarios.hpp"
 #include "model/view.hpp"
 
@@ -121,6 +122,21 @@ Error too_uncertain(const Advice& advice, const std::vector<Prediction>& predict
           fmt::format("measure it under {} W", shortest(limit))};
 }
 
+/// The measured limit whose time lies furthest above what physics allows, beyond noise of runs.
+std::optional<double> doubtful(const Curve& curve) {
+  constexpr double explained = 0.04;  // two standard deviations of the difference of two runs
+  const Target possible = plausible({curve, {}, {}});
+  std::optional<double> limit;
+  double most = explained;
+  for (std::size_t i = 0; i < curve.points.size(); ++i) {
+    const double above = 2 * (curve.points[i].log_time - possible.probes.points[i].log_time);
+    if (above <= most) continue;
+    most = above;
+    limit = curve.points[i].limit_w;
+  }
+  return limit;
+}
+
 /// What was measured counts as exact here: the loss is that of not having measured the other
 /// limits.
 std::vector<Prediction> taken_as_known(std::vector<Prediction> predictions, const Curve& measured) {
@@ -141,6 +157,7 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   advice.host_w = curve.host_w;
   advice.refusal = missing_measurement(curve, limits);
   if (advice.refusal) return advice;
+  advice.repeat_w = doubtful(curve);
 
   const double host_w = curve.host_w.value_or(0.0);
   const Decision decision{options.objective, options.max_slowdown, host_w};

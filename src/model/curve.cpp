@@ -21,6 +21,7 @@ struct Rows {
   double limit_w = 0.0;
   std::vector<double> log_time;
   std::vector<double> log_power;
+  std::vector<double> clock_mhz;
 };
 
 Curve curve_of(const std::vector<const SweepRow*>& rows) {
@@ -33,11 +34,14 @@ Curve curve_of(const std::vector<const SweepRow*>& rows) {
     at.limit_w = row->power_limit_w;
     at.log_time.push_back(std::log(row->time_s));
     at.log_power.push_back(std::log(row->energy_j / row->time_s));
+    if (row->clock_mhz) at.clock_mhz.push_back(*row->clock_mhz);
     if (row->idle_w) idle.push_back(*row->idle_w);
     if (row->host_energy_j) host.push_back(*row->host_energy_j / row->time_s);
   }
   for (const auto& [key, at] : by_limit) {
-    curve.points.push_back({at.limit_w, median_of(at.log_time), median_of(at.log_power)});
+    CurvePoint point{at.limit_w, median_of(at.log_time), median_of(at.log_power)};
+    if (!at.clock_mhz.empty()) point.clock_mhz = median_of(at.clock_mhz);
+    curve.points.push_back(point);
   }
   if (!idle.empty()) curve.idle_w = median_of(idle);
   if (!host.empty()) curve.host_w = median_of(host);

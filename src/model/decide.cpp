@@ -6,11 +6,18 @@
 namespace ergo {
 namespace {
 
-// A limit is within the slowdown when it is so with a little in hand, and when it would break the
-// promise clearly (by a fifth of it) only with a probability of about a quarter.
-constexpr double in_hand = 0.25;  ///< standard deviations
-constexpr double clearly = 1.2;   ///< times the slowdown accepted
-constexpr double unlikely = 0.6;  ///< standard deviations
+/// A limit breaks the promise when it is slower than this many times the slowdown accepted. That
+/// may happen with a probability of a quarter at most, whatever it saves; below that, each per cent
+/// of probability counts as much as 0.3 % of cost.
+constexpr double clearly = 1.2;
+constexpr double most_likely = 0.25;
+constexpr double broken_promise = 0.3;
+
+/// P(T > t) of Student's t with 4 degrees of freedom.
+double tail_probability(double t) {
+  const double u = 1 + 0.25 * t * t;
+  return 0.5 - 0.375 * t / std::sqrt(u) * (1 - t * t / u / 12);
+}
 
 int time_exponent(Objective objective) {
   switch (objective) {
@@ -43,16 +50,23 @@ double log_expected_cost(const Prediction& p, const Decision& decision) {
 std::size_t decide(const std::vector<Prediction>& predictions, const Decision& decision) {
   const std::size_t top = predictions.size() - 1;
   std::size_t best = top;
-  for (std::size_t i = 0; i < predictions.size(); ++i) {
+  double least = log_expected_cost(predictions[top], decision);
+  for (std::size_t i = 0; i < top; ++i) {
     const Prediction& p = predictions[i];
-    if (decision.max_slowdown && i != top) {
+    double cost = log_expected_cost(p, decision);
+    if (decision.max_slowdown) {
       const double slowdown = p.log_time - predictions[top].log_time;
-      if (slowdown + in_hand * std::sqrt(p.var_time) > std::log1p(*decision.max_slowdown)) continue;
-      if (slowdown + unlikely * std::sqrt(p.var_time) >
-          std::log1p(clearly * *decision.max_slowdown))
-        continue;
+      const double sd = std::sqrt(std::max(p.var_time, 1e-12));
+      if (slowdown > std::log1p(*decision.max_slowdown)) continue;
+      const double breaking = std::log1p(clearly * *decision.max_slowdown);
+      const double breaks = tail_probability((breaking - slowdown) / sd);
+      if (breaks > most_likely) continue;
+      cost += broken_promise * breaks;
     }
-    if (log_expected_cost(p, decision) < log_expected_cost(predictions[best], decision)) best = i;
+    if (cost < least) {
+      least = cost;
+      best = i;
+    }
   }
   return best;
 }

@@ -3,6 +3,7 @@
 
 #include "model/methods.hpp"
 #include "model/physical.hpp"
+#include "model/plausible.hpp"
 #include "model/view.hpp"
 
 #include <algorithm>
@@ -151,9 +152,11 @@ class Ensemble : public Method {
 
   std::vector<Prediction> predict(const Target& target) override {
     const Calibration calibration = calibrate(target);
+    const Target possible = plausible(target);
     std::vector<Prediction> out;
-    for (const MemberPredictions& members : ask(members_, target))
-      out.push_back(scaled(members, calibration));
+    for (const MemberPredictions& members : ask(members_, possible))
+      out.push_back(scaled(members, calibration, possible.noise));
+    make_possible(out, possible);
     return out;
   }
 
@@ -172,11 +175,12 @@ class Ensemble : public Method {
     return out;
   }
 
-  static Prediction scaled(const MemberPredictions& members, const Calibration& c) {
+  static Prediction scaled(const MemberPredictions& members, const Calibration& c, double noise) {
     Prediction p = mixed(members, c.weights);
-    const double time = p.var_time * c.time.scale * c.time.scale;
-    const double energy = p.var_energy() * c.energy.scale * c.energy.scale;
-    const double edp = p.var_edp() * c.edp.scale * c.edp.scale;
+    const double noise2 = noise * noise;
+    const double time = p.var_time * c.time.scale * c.time.scale + noise2;
+    const double energy = p.var_energy() * c.energy.scale * c.energy.scale + noise2;
+    const double edp = p.var_edp() * c.edp.scale * c.edp.scale + 4 * noise2;
     // The three variances fix the covariance of time and power; rounding must not make it
     // impossible.
     p.var_time = time;
@@ -298,7 +302,7 @@ class Ensemble : public Method {
   static void append_trials(const Members& members, const Target& target, const Neighbor& n,
                             std::vector<Trial>& all) {
     if (target.limits.empty()) return;
-    const auto predicted = ask(members, target);
+    const auto predicted = ask(members, plausible(target));
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       const auto truth = interpolate_or_hold(n.points, target.limits[i]);
       all.push_back({predicted[i], truth.log_time, truth.log_power,

@@ -72,14 +72,20 @@ class Gpyjoules : public Method {
     std::vector<Eigen::VectorXd> clock_rows, power_rows, delay_rows;
     std::vector<double> clocks, powers, delays;
     out.highest_clock = 0.0;
-    for (const Neighbor& n : neighbors_of(train_, target)) {
+    const auto neighbors = neighbors_of(train_, target);
+    const bool clocks_known = std::all_of(neighbors.begin(), neighbors.end(), [](const auto& n) {
+      return std::all_of(n.points.begin(), n.points.end(),
+                         [](const CurvePoint& p) { return p.clock_mhz.has_value(); });
+    });
+    for (const Neighbor& n : neighbors) {
       const CurvePoint& top = n.points.back();
       const double u = std::exp(top.log_power) / highest;
       if (n.curve->idle_w) out.baseline_w = *n.curve->idle_w;
       for (const CurvePoint& p : n.points) {
         // Without recorded clocks the clock is taken, relative to the highest, from the delay: work
-        // goes at its pace.
-        const double f = std::min(std::exp(top.log_time - p.log_time), 1.0);
+        // goes at its pace. Recorded ones are in GHz, which keeps the columns of like size.
+        const double f =
+            clocks_known ? *p.clock_mhz / 1000 : std::min(std::exp(top.log_time - p.log_time), 1.0);
         clock_rows.push_back(with({1, std::min(p.limit_w / u, highest)}));
         clocks.push_back(f);
         power_rows.push_back(with({1, u * f * f * f, u * f * f, u * f}));

@@ -54,6 +54,7 @@ class Nearest : public Method {
 
   std::vector<Prediction> predict(const Target& target) override {
     Bandwidth h;
+    const double time_noise = std::hypot(h.noise, target.noise);
     const auto neighbors = neighbors_of(train_, target);
     if (!neighbors.empty() && neighbors.front().curve->gpu != target.probes.gpu) {
       // Curves of other cards are further off.
@@ -63,7 +64,7 @@ class Nearest : public Method {
     const auto& probes = target.probes.points;
     const auto n = static_cast<Eigen::Index>(probes.size());
     const auto m = static_cast<Eigen::Index>(target.limits.size());
-    const auto time_prior = residual_prior(target, 30.0, h.time, h.length, h.noise);
+    const auto time_prior = residual_prior(target, 30.0, h.time, h.length, time_noise);
     const auto power_prior = residual_prior(target, 0.3 * h.power, h.power, h.length, h.noise);
     const Eigen::LLT<Eigen::MatrixXd> time_llt(time_prior.probes);
     const Eigen::LLT<Eigen::MatrixXd> power_llt(power_prior.probes);

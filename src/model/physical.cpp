@@ -35,7 +35,8 @@ class Physical : public Method {
   std::vector<Prediction> predict(const Target& target) override {
     const double highest = target.range.highest_w;
     const Belief prior = learned_prior(target);
-    Fit found = physics::fit(prior, observations_of(target.probes.points, highest), {0.02, 0.02});
+    Fit found = physics::fit(prior, observations_of(target.probes.points, highest),
+                             {std::hypot(0.02, target.noise), 0.02});
     if (target.probes.points.empty()) {
       // Without a probe the prediction is relative to the highest limit: the scale is 0 by
       // definition.

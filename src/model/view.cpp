@@ -15,7 +15,8 @@ std::vector<CurvePoint> carried_over(const Curve& curve, const LimitRange& from,
   for (const CurvePoint& p : curve.points) {
     const double position = (p.limit_w - from.lowest_w) / width;
     const double limit = to.lowest_w + position * (to.highest_w - to.lowest_w);
-    points.push_back({limit, p.log_time, p.log_power - std::log(p.limit_w) + std::log(limit)});
+    points.push_back(
+        {limit, p.log_time, p.log_power - std::log(p.limit_w) + std::log(limit), p.clock_mhz});
   }
   return points;
 }

@@ -51,6 +51,8 @@ struct Advice {
   std::optional<Estimate> energy_j;  ///< of GPU and, where known, host
   double expected_loss =
       0.0;  ///< against knowing every limit exactly, a fraction of the cost under the default
+  /// A measured limit to measure again: time fell with the limit there by more than noise explains.
+  std::optional<double> repeat_w;
   std::optional<NextProbe> next;  ///< absent when no measurement is expected to help
 };
 

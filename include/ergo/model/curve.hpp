@@ -14,6 +14,7 @@ struct CurvePoint {
   double limit_w = 0.0;
   double log_time = 0.0;
   double log_power = 0.0;
+  std::optional<double> clock_mhz = {};  ///< mean graphics clock
 };
 
 /// What one (gpu, workload, config) costs under each limit, ascending by limit, one point a limit.

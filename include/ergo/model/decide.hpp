@@ -15,7 +15,8 @@ struct Decision {
 };
 
 /// The index into `predictions` (not empty, ascending by limit) of the limit to choose. Limits
-/// whose slowdown is not safely within `max_slowdown` are left out; the highest limit always stays.
+/// whose slowdown is likely above `max_slowdown` are left out, and the probability of breaking it
+/// adds to the cost of the others; the highest limit always stays.
 std::size_t decide(const std::vector<Prediction>& predictions, const Decision& decision);
 
 /// ln of the expected cost of one prediction: the mean of a log-normal, host energy included.

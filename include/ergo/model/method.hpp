@@ -38,6 +38,8 @@ struct Target {
   Curve probes;                ///< `points` are the only measurements known; may be empty
   LimitRange range;            ///< of its GPU
   std::vector<double> limits;  ///< watts, where predictions are wanted
+  /// By how much the probes' times contradict physics (standard deviation of the logarithm).
+  double noise = 0.0;
 };
 
 /// The curves a method may learn from.

@@ -173,5 +173,22 @@ TEST(Advise, IsDeterministic) {
   EXPECT_EQ(advice_on(*one, "work3").saving->low, advice_on(*two, "work3").saving->low);
 }
 
+TEST(Advise, AsksToRepeatARunThatPhysicsForbids) {
+  SweepTable table = generated::sweeps(generated::Card{});
+  const auto repeats = [&] {
+    std::vector<double> limits;
+    const auto all = advise(table);
+    for (const Advice& a : all.value()) {
+      if (a.repeat_w) limits.push_back(*a.repeat_w);
+    }
+    return limits;
+  };
+  EXPECT_TRUE(repeats().empty());
+  for (SweepRow& row : table) {
+    if (row.workload == "work3" && row.power_limit_w == 175) row.time_s *= 2;
+  }
+  EXPECT_EQ(repeats(), std::vector<double>{175});
+}
+
 }  // namespace
 }  // namespace ergo
