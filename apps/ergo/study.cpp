@@ -26,6 +26,7 @@ struct StudyFlags {
   std::string store;
   std::string output;
   std::string power_limits;
+  int repeats = 0;
   bool quick = false;
   bool list = false;
   bool dry_run = false;
@@ -89,7 +90,9 @@ void print_plan(const StudyRecipe& recipe, const SweepSpec& spec, bool quick) {
   const StudyTable& table = quick ? recipe.quick : recipe.full;
   std::cout << fmt::format("{}: {} cells, {} runs each", recipe.title,
                            spec.axes.front().values.size(), spec.repeats);
-  if (const auto length = planned_length(table))
+  StudyTable planned = table;
+  planned.repeats = spec.repeats;
+  if (const auto length = planned_length(planned))
     std::cout << fmt::format("; about {} on two CPU cores", report::format_duration(*length));
   std::cout << "\n";
   for (const std::string& value : spec.axes.front().values)
@@ -185,9 +188,10 @@ Result<int> study(const StudyFlags& flags) {
                  "ergo study NAME, or ergo study --list"};
   const auto recipe = find_recipe(flags.recipe);
   if (!recipe) return recipe.error();
-  const auto spec = sweep_of(*recipe, flags.quick,
-                             flags.device.empty() ? std::nullopt : std::optional(flags.device));
+  auto spec = sweep_of(*recipe, flags.quick,
+                       flags.device.empty() ? std::nullopt : std::optional(flags.device));
   if (!spec) return spec.error();
+  if (flags.repeats > 0) spec->repeats = flags.repeats;
   if (!flags.dry_run) return measure_study(*recipe, *spec, flags);
   print_plan(*recipe, *spec, flags.quick);
   return 0;
@@ -204,6 +208,8 @@ void add_study(CommandLine& line) {
                  "The recipe's small version: under two minutes on two CPU cores");
   verb->add_option("--device", flags->device, "cpu (default) or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}));
+  verb->add_option("-r,--repeat", flags->repeats, "Runs of each cell (default: the recipe's)")
+      ->check(CLI::Range(1, 1'000'000));
   verb->add_option("--store", flags->store,
                    "SQLite file (default: ergo.db in the folder); given again, the study goes on");
   verb->add_option("-o,--output", flags->output, "Folder for the report (default ergo-study-NAME)");

@@ -51,7 +51,7 @@ class TextCheck {
       }
     }
     if (quote_ != 0) return error_at(file_, line_, "a string without its end");
-    if (depth_ != 0) return error_at(file_, line_, "a bracket without its end");
+    if (depth_ != 0) return error_at(file_, opened_, "a bracket without its end");
     return {};
   }
 
@@ -74,7 +74,9 @@ class TextCheck {
         return error_at(file_, line_, "strings of several lines are not read here");
       quote_ = c;
     }
-    if (c == '[' || c == '{') ++depth_;
+    if (c == '[' || c == '{') {
+      if (depth_++ == 0) opened_ = line_;
+    }
     if (c == ']' || c == '}') --depth_;
     if (depth_ > deepest_nesting) return error_at(file_, line_, "brackets nested too deeply");
     if (depth_ < 0) return error_at(file_, line_, "a bracket that closes nothing");
@@ -86,6 +88,7 @@ class TextCheck {
   std::size_t at_ = 0;
   std::size_t line_ = 1;
   int depth_ = 0;
+  std::size_t opened_ = 1;  ///< line of the outermost open bracket
   char quote_ = 0;
   bool comment_ = false;
 };

@@ -84,5 +84,38 @@ TEST(Items, AWindowWithoutEnergyLeavesTheSumUnknown) {
   EXPECT_FALSE(items_of(windows)->total.measured);
 }
 
+ChannelEnergy idle_and_share(double joules) {
+  ChannelEnergy e;
+  e.channel = "gpu0";
+  e.joules = Joules(joules);
+  e.idle = Joules(joules * 0.4);
+  e.net = Joules(joules * 0.6);
+  e.process = Joules(joules * 0.9);
+  return e;
+}
+
+TEST(Items, IdleNetAndTheProcessesPartAreSumsOverAllWindows) {
+  auto windows = std::vector{window("epoch", 0, 1, 10, 100), window("epoch", 1, 1, 10, 300)};
+  windows[0].energy = {idle_and_share(100)};
+  windows[1].energy = {idle_and_share(300)};
+  const auto items = items_of(windows);
+  ASSERT_TRUE(items);
+  ASSERT_EQ(items->energy.size(), 1U);
+  EXPECT_DOUBLE_EQ(items->energy[0].joules.value(), 400);
+  EXPECT_DOUBLE_EQ(items->energy[0].idle->value(), 160);
+  EXPECT_DOUBLE_EQ(items->energy[0].net->value(), 240);
+  EXPECT_DOUBLE_EQ(items->energy[0].process->value(), 360);
+}
+
+TEST(Items, ASumThatOneWindowCannotAddToIsAbsent) {
+  auto windows = std::vector{window("epoch", 0, 1, 10, 100), window("epoch", 1, 1, 10, 300)};
+  windows[0].energy = {idle_and_share(100)};
+  windows[1].energy = {idle_and_share(300)};
+  windows[1].energy[0].process.reset();
+  const auto items = items_of(windows);
+  EXPECT_FALSE(items->energy[0].process);
+  EXPECT_TRUE(items->energy[0].net);
+}
+
 }  // namespace
 }  // namespace ergo
