@@ -281,10 +281,22 @@ void sort_cells(std::vector<ResultCell>& cells) {
   });
 }
 
+/// Cut short (by a kill), and then made again: the later run stands for both.
+bool made_again(const ExperimentRecord& record, std::size_t index) {
+  const RunRecord& run = record.runs[index];
+  if (!run.invalid) return false;
+  return std::any_of(record.runs.begin() + static_cast<std::ptrdiff_t>(index) + 1,
+                     record.runs.end(), [&](const RunRecord& later) {
+                       return !later.warmup && later.repeat == run.repeat &&
+                              later.parameters == run.parameters;
+                     });
+}
+
 std::vector<std::string> frequent_warnings(const ExperimentRecord& record) {
   std::map<std::string, int> counts;
-  for (const RunRecord& run : record.runs) {
-    for (const std::string& text : run.warnings)
+  for (std::size_t i = 0; i < record.runs.size(); ++i) {
+    if (made_again(record, i)) continue;
+    for (const std::string& text : record.runs[i].warnings)
       ++counts[text];
   }
   std::vector<std::string> texts;
@@ -309,8 +321,9 @@ StudyResults study_results(const ExperimentRecord& record, ResultTitles titles) 
   results.started = record.started;
   results.host = record.host;
   std::map<std::string, std::vector<const RunRecord*>> runs;
-  for (const RunRecord& run : record.runs) {
-    if (run.warmup) continue;
+  for (std::size_t i = 0; i < record.runs.size(); ++i) {
+    const RunRecord& run = record.runs[i];
+    if (run.warmup || made_again(record, i)) continue;
     if (t.item.empty() && run.items) t.item = run.items->window;
     const std::string key = key_of(run.parameters);
     if (!runs.contains(key)) results.cells.push_back(start_cell(run, t.axis));

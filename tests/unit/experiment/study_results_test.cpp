@@ -111,6 +111,20 @@ TEST(StudyResults, FailedInvalidAndWarmUpRunsGiveNoNumbers) {
     EXPECT_LT(figure(cell, "nvidia_draw_absolute").estimate.high, 100);
 }
 
+TEST(StudyResults, ARunThatWasCutShortAndMadeAgainLeavesNoTrace) {
+  auto record = three_sizes();
+  RunRecord cut = run_at(112, 9999, 1);
+  cut.invalid = "it was cut short";
+  cut.warnings = {"it was cut short"};
+  record.runs.insert(record.runs.begin(), cut);
+  const StudyResults results = study_results(record);
+  EXPECT_EQ(results.cells[0].failed, 0);
+  EXPECT_FALSE(results.cells[0].reason);
+  EXPECT_TRUE(results.warnings.empty());
+  record.runs.front().repeat = 7;  // never made again
+  EXPECT_EQ(study_results(record).cells[0].failed, 1);
+}
+
 TEST(StudyResults, ACellThatNeverWorkedKeepsItsPlaceAndItsReason) {
   auto record = three_sizes();
   RunRecord failed = run_at(4096, 1);
