@@ -195,7 +195,7 @@ TEST(SimulatedNode, TheIntervalHoldsTheTruthWhenEveryDeviceHasItsOwnGain) {
 }
 
 TEST(SimulatedNode, TheIntervalHoldsTheTruthWhereCountersAreReadOnceASecondAndAtEdges) {
-  expect_held(play(100, 2, false, 13, true), 0.93);
+  expect_held(play(50, 4, false, 13, true), 0.93);
 }
 
 TEST(SimulatedNode, TheIntervalHoldsTheTruthNetOfGain) {

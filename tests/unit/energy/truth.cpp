@@ -63,9 +63,9 @@ TrueLoad random_load(LoadShape shape, double length_s, double idle_w, double ful
 
 std::vector<Board> boards() {
   return {
-      {"V100", 42, 300, 0.020, 0.010, 0.0, true},  {"T4", 10, 70, 0.100, 0.100, 0.0, true},
-      {"K80", 27, 149, 0.015, 0.015, 0.84, false}, {"A100", 62, 400, 0.100, 0.025, 0.0, true},
-      {"H200", 76, 700, 0.100, 0.025, 0.0, true},
+      {"V100", 42, 300, 0.020, 0.010, 0.0, true},       {"T4", 10, 70, 0.100, 0.100, 0.0, true},
+      {"K80", 27, 149, 0.100, 0.100, 0.84, false},      {"A100", 62, 400, 0.100, 0.025, 0.0, true},
+      {"H200", 76, 700, 0.100, 0.025, 0.0, true, true},
   };
 }
 
@@ -89,7 +89,10 @@ BoardSensor::BoardSensor(const TrueLoad& load, const Board& board, double phase,
     info.kind = SignalKind::energy;
     info.unit = "J";
     info.traits.quantum = Joules(1e-3);
+    const double looked_at = info.traits.sampled_fraction;
+    if (board.counter_sees_all) info.traits.sampled_fraction = 1.0;
     signals_.push_back(info);
+    info.traits.sampled_fraction = looked_at;
   }
   info.name = "nvml.power_instant@gpu0";
   info.source = "nvml.power_instant";
@@ -122,7 +125,8 @@ double BoardSensor::read_out(double tick_s) {
 void BoardSensor::go_to(double t_s) {
   for (; next_tick_ <= t_s; next_tick_ += board_.period_s) {
     watts_ = read_out(next_tick_);
-    counted_ += watts_ * board_.period_s;
+    const double from = std::max(0.0, next_tick_ - board_.period_s);
+    counted_ += board_.counter_sees_all ? load_.energy(from, next_tick_) : watts_ * board_.period_s;
   }
 }
 

@@ -46,6 +46,7 @@ struct Board {
   double window_s = 0.1;    ///< mean over the last so many seconds of each period
   double low_pass_s = 0.0;  ///< time constant in place of the boxcar
   bool counter = true;
+  bool counter_sees_all = false;  ///< though the power reading looks at `window_s` alone
 };
 
 /// The boards of the simulated node.
