@@ -36,7 +36,7 @@ struct TuneFlags {
   bool quiet = false;
 };
 
-Error named(const char* flag, const Error& error) {
+Error for_flag(const char* flag, const Error& error) {
   return {error.code, fmt::format("{}: {}", flag, error.message), error.remedy};
 }
 
@@ -93,7 +93,7 @@ Result<Cards> cards_of(const Environment& environment, const HostRecord& host) {
 Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   TuneOptions options;
   const auto goal = TuneGoal::parse(flags.objective);
-  if (!goal) return named("--objective", goal.error());
+  if (!goal) return for_flag("--objective", goal.error());
   options.goal = *goal;
   if (!flags.max_slowdown.empty()) {
     const auto slowdown = parse_fraction(flags.max_slowdown);
@@ -106,7 +106,7 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   }
   options.rule = flags.rule == "exhaustive" ? TuneRule::exhaustive : TuneRule::hybrid;
   const auto window = parse_duration(flags.window);
-  if (!window) return named("--window", window.error());
+  if (!window) return for_flag("--window", window.error());
   if (window->value() < 0.5 || window->value() > 600)
     return Error{Errc::invalid_argument, "--window: not from 0.5s to 10min", {}};
   options.shortest_window = *window;
@@ -116,7 +116,7 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
     options.limits_w = fine_limits(cards.lowest_w, cards.found_w);
   } else {
     auto limits = parse_numbers(flags.limits);
-    if (!limits) return named("--limits", limits.error());
+    if (!limits) return for_flag("--limits", limits.error());
     std::erase_if(*limits, [&](double w) { return w < cards.lowest_w || w >= cards.found_w; });
     limits->push_back(cards.found_w);
     std::sort(limits->begin(), limits->end());

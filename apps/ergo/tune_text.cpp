@@ -90,7 +90,7 @@ std::string work_text(const TuneResult& result) {
   return {};
 }
 
-Json to_json(const Estimate& e) {
+Json estimate_json(const Estimate& e) {
   return {{"value", e.value}, {"low", e.low}, {"high", e.high}};
 }
 
@@ -150,10 +150,10 @@ std::string tune_json(const TuneResult& result) {
   if (!result.counted.empty()) json["counted"] = result.counted;
   if (r.settled_w) json["settled_w"] = *r.settled_w;
   if (const auto shares = shares_of(result)) {
-    json["saved"] = to_json(shares->saved);
-    json["slower"] = to_json(shares->slower);
-    json["saved_j"] = to_json(*r.saved_j);
-    json["lost_s"] = to_json(*r.lost_s);
+    json["saved"] = estimate_json(shares->saved);
+    json["slower"] = estimate_json(shares->slower);
+    json["saved_j"] = estimate_json(*r.saved_j);
+    json["lost_s"] = estimate_json(*r.lost_s);
   }
   if (!r.cannot_tell.empty()) json["cannot_tell"] = r.cannot_tell;
   if (result.failure) json["failure"] = result.failure->text();

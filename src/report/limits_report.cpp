@@ -118,7 +118,7 @@ std::string subtitle(const LimitsTitles& t) {
                      t.provenance);
 }
 
-constexpr std::string_view style = R"(
+constexpr std::string_view page_style = R"(
 :root { color-scheme: light dark; --line: #8884; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
@@ -156,7 +156,7 @@ std::string limits_html(const LimitsResults& results, const LimitsTitles& titles
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>{0}</title>\n<style>{1}</style></head>\n<body>\n"
       "<h1>{0}</h1>\n<p>{2}.</p>\n",
-      escape_html(titles.title), style, escape_html(subtitle(titles)));
+      escape_html(titles.title), page_style, escape_html(subtitle(titles)));
   text += fmt::format("<h2>{}</h2>\n{}", savings_head, html_table(savings_table(results)));
   for (const std::string& gpu : gpus_of(results))
     text += fmt::format("<h3>{}</h3>\n{}", escape_html(gpu), limit_curves_svg(results, gpu));
