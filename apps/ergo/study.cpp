@@ -171,8 +171,8 @@ Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
       "\n{} runs measured, {} failed, {} were there before, {} cells left out; all are in {}\n",
       sum.measured, sum.failed, sum.resumed, sum.skipped, file);
   for (const StudyPart& part : *parts)
-    std::cerr << fmt::format("Written: {}/report.html, report.md, report.json, study.csv\n",
-                             (folder / part.folder).lexically_normal().string());
+    std::cerr << fmt::format("Written: {}, report.md, report.json, study.csv\n",
+                             (folder / part.folder / "report.html").lexically_normal().string());
   if (!power_limits.empty()) {
     if (auto written = write_limits_files(*store, experiments, recipe.title, folder); !written)
       return written.error();

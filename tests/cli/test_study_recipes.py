@@ -17,7 +17,7 @@ class Recipes(ErgoCase):
 
     def quick(self, name, *flags):
         # One run of each cell: what is tested is that all of it works.
-        done = self.ergo("study", name, "--quick", "-r", "1", "-o", "out", *flags, timeout=280)
+        done = self.ergo("study", name, "--quick", "-r", "1", "-o", "out", *flags, timeout=900)
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(self.folder / "out/study.csv", newline="") as file:
             rows = list(csv.DictReader(file))
