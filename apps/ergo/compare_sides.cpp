@@ -178,10 +178,13 @@ Result<StoredSides> load_sides(const std::string& first, const std::string& seco
   auto side_b = side_of(*loaded_b, b->parameters);
   if (!side_b) return side_b.error();
   std::error_code ignored;
+  const bool one_experiment = loaded_a->experiment == loaded_b->experiment &&
+                              std::filesystem::equivalent(a->store, b->store, ignored);
+  if (one_experiment && side_a->runs.front().parameters == side_b->runs.front().parameters)
+    return Error{Errc::invalid_argument, "A and B are the same runs",
+                 fmt::format("name two cells, or two experiments: {}", selector_form)};
   StoredSides sides;
-  sides.paired = loaded_a->experiment == loaded_b->experiment &&
-                 std::filesystem::equivalent(a->store, b->store, ignored) &&
-                 side_a->label != side_b->label;
+  sides.paired = one_experiment;
   sides.sides = {std::move(*side_a), std::move(*side_b)};
   return sides;
 }

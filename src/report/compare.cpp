@@ -46,6 +46,8 @@ std::string told_text(const ComparedQuantity& quantity) {
 /// "between -1.0 and +2.0 %"
 std::string range_text(const ComparedQuantity& quantity) {
   const Percent p = percent_of(quantity.change);
+  constexpr double rounding = 1e-6;
+  if (std::max(std::abs(p.low), std::abs(p.high)) < rounding) return "no difference at all";
   return fmt::format("between {:+.{}f} and {:+.{}f} %", p.low, p.digits, p.high, p.digits);
 }
 
@@ -94,6 +96,11 @@ std::string what_is_compared(const Comparison& c) {
 }
 
 std::string gain_text(const Comparison& c) {
+  if (c.quantities.front().provenance == Provenance::estimated)
+    return c.gain_cancels ? "one machine's model estimated both: where it errs by one factor, that "
+                            "cancels in the ratio"
+                          : "different machines' models estimated A and B: the intervals of both "
+                            "are in the result";
   if (c.gain_cancels)
     return "the same devices metered both: an error of their gain is one factor in A and B and "
            "cancels in the ratio";

@@ -133,10 +133,10 @@ struct Best {
 };
 
 Best search(const Points& p) {
-  const auto [first, last] = allowed(p);
+  const std::pair<double, double> range = allowed(p);
   Best best;
   const auto try_at = [&](double at) {
-    if (at < first || at > last) return;
+    if (at < range.first || at > range.second) return;
     const Joined fit = joined_at(p, at);
     if (fit.squares < best.fit.squares) best = {at, fit};
   };

@@ -136,7 +136,9 @@ std::optional<RelativeDifference> relative_difference(std::span<const double> a,
 
 bool is_told(const RelativeDifference& difference) {
   constexpr double level = 0.05;
-  const bool excludes = difference.change.low > 0 || difference.change.high < 0;
+  // Equal values differ by rounding once they went through logarithms.
+  constexpr double rounding = 1e-9;
+  const bool excludes = difference.change.low > rounding || difference.change.high < -rounding;
   return excludes && (difference.test.p <= level || difference.test.smallest > level);
 }
 

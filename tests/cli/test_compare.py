@@ -162,6 +162,11 @@ class Stored(CompareCase):
         done = self.ergo("compare", "s.db@9:n=1", "s.db:n=1")
         self.assertIn("no experiment 9", done.stderr)
 
+    def test_the_same_runs_twice_are_no_comparison(self):
+        done = self.ergo("compare", "s.db:n=1", "./s.db@1:n=1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the same runs", done.stderr)
+
     def test_runs_of_several_cells_are_no_side(self):
         done = self.ergo("compare", "s.db", "s.db:n=1")
         self.assertEqual(done.returncode, 1)

@@ -59,6 +59,20 @@ TEST(CompareReport, TheTableNamesLabelsProvenanceAndGain) {
   EXPECT_NE(compare_text(apart).find("different devices"), std::string::npos);
 }
 
+TEST(CompareReport, EqualSidesAreSaidToBeEqual) {
+  Comparison c = two_quantities();
+  c.quantities[1].change = {0, -1e-15, 1e-15};
+  EXPECT_NE(compare_verdict(c.quantities[1], c).find("no difference at all"), std::string::npos);
+}
+
+TEST(CompareReport, AnEstimateHasAModelAndNoGain) {
+  Comparison c = two_quantities();
+  c.quantities[0].provenance = Provenance::estimated;
+  const std::string text = compare_text(c);
+  EXPECT_NE(text.find("estimated from load by a model, not measured"), std::string::npos) << text;
+  EXPECT_EQ(text.find("metered"), std::string::npos) << text;
+}
+
 TEST(CompareReport, JsonHoldsEveryQuantity) {
   const auto json = nlohmann::json::parse(compare_json(two_quantities()));
   EXPECT_EQ(json["schema"], "ergo.compare/1");

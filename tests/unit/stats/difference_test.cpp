@@ -135,6 +135,13 @@ TEST(Relative, FewRunsAreBelievedByTheirIntervalAndManyMustPassTheTestToo) {
   EXPECT_FALSE(is_told(*relative_difference(a, a, false)));
 }
 
+TEST(Relative, RoundingIsNoDifference) {
+  const Values same{7, 7, 7, 7};
+  const Values nearly{7 + 1e-14, 7 + 1e-14, 7 + 1e-14, 7 + 1e-14};
+  EXPECT_FALSE(is_told(*relative_difference(same, nearly, true)));
+  EXPECT_TRUE(is_told(*relative_difference(same, Values{8, 8, 8, 8}, false)));
+}
+
 TEST(Relative, ThePairsAskedForGiveTheResolution) {
   const auto found = relative_difference(a, b_paired, true);
   const std::size_t pairs = pairs_for(*found, 0.01);
