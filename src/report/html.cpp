@@ -82,7 +82,16 @@ std::string plot_figures(const std::vector<Plot>& plots) {
          "<noscript><p>Plots need JavaScript; the tables do not.</p></noscript>\n";
 }
 
-std::string correlation_table(const RankCorrelation& c) {
+/// What people call a quantity or the axis.
+std::string label_of(const StudyResults& results, const std::string& id) {
+  for (const ResultQuantity& q : results.quantities) {
+    if (q.id == id) return q.label;
+  }
+  return id == results.titles.axis ? results.titles.axis_label : id;
+}
+
+std::string correlation_table(const StudyResults& results) {
+  const RankCorrelation& c = results.correlation;
   if (c.cells < 3) return {};
   std::string html = fmt::format(
       "<h2>Spearman's rank correlation</h2>\n<p>Over the medians of {} cells, with 95 % "
@@ -90,10 +99,10 @@ std::string correlation_table(const RankCorrelation& c) {
       "<div class=\"scroll\"><table id=\"spearman\"><thead><tr><th></th>",
       c.cells);
   for (const std::string& id : c.ids)
-    html += fmt::format("<th>{}</th>", escape_html(id));
+    html += fmt::format("<th>{}</th>", escape_html(label_of(results, id)));
   html += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < c.ids.size(); ++i) {
-    html += fmt::format("<tr><td>{}</td>", escape_html(c.ids[i]));
+    html += fmt::format("<tr><td>{}</td>", escape_html(label_of(results, c.ids[i])));
     for (const auto& rho : c.rho[i]) {
       html +=
           rho ? fmt::format(
@@ -165,7 +174,7 @@ std::string study_html(const StudyResults& results, const std::vector<RunTrace>&
                       escape_html(results.titles.title), report_css);
   const std::vector<Plot> plots = plots_of(results);
   html += head(results) + results_table(results) + plot_figures(plots) +
-          correlation_table(results.correlation) + trace_section(traces, traces_left_out);
+          correlation_table(results) + trace_section(traces, traces_left_out);
   if (!results.warnings.empty()) {
     html += "<h2>Warnings</h2>\n<ul>\n";
     for (const std::string& warning : results.warnings)
