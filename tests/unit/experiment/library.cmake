@@ -22,6 +22,9 @@ ergo_target(c_api_checks)
 target_compile_options(c_api_checks PRIVATE -Wpedantic)
 target_link_libraries(c_api_checks PRIVATE ergo_c)
 set_target_properties(c_api_checks library_example_c PROPERTIES C_STANDARD 99)
+if(ERGO_SANITIZE)  # the sanitizers' C++ runtime comes with the C++ linker only
+  set_target_properties(c_api_checks library_example_c PROPERTIES LINKER_LANGUAGE CXX)
+endif()
 
 ergo_test(test_monitor SOURCES monitor_test.cpp LIBS ergo_experiment ergo_sim LABELS threads)
 ergo_test(test_library SOURCES library_test.cpp LIBS ergo_sim)
