@@ -5,6 +5,7 @@
 #include "ergo/experiment/latency.hpp"
 #include "ergo/experiment/marks.hpp"
 #include "ergo/sampling/sampler.hpp"
+#include "experiment/edge_reader.hpp"
 #include "experiment/record.hpp"
 #include "sensors/meter/meter.hpp"
 #include "sensors/process/process.hpp"
@@ -142,27 +143,6 @@ std::optional<Window> Runner::State::baseline(Timeline& timeline, RunEvents& eve
   if (stopped) return std::nullopt;
   return Window{begin, end};
 }
-
-/// Reads at the edges of marked windows, on the thread that receives the marks.
-class EdgeReader {
- public:
-  void use(std::weak_ptr<Sampler> sampler) {
-    const std::lock_guard lock(mutex_);
-    sampler_ = std::move(sampler);
-  }
-  void read() {
-    std::shared_ptr<Sampler> sampler;
-    {
-      const std::lock_guard lock(mutex_);
-      sampler = sampler_.lock();
-    }
-    if (sampler) sampler->edge();
-  }
-
- private:
-  std::mutex mutex_;
-  std::weak_ptr<Sampler> sampler_;
-};
 
 /// One run, from the baseline before to the record.
 class MeasuredRun {
