@@ -2,14 +2,15 @@
 
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
+#include "experiment/recipe_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
-// Damaged input must be an error, never an exception or an abort. The text is checked first
-// (check_text): what toml++ 3 mishandles never reaches it.
+// Damaged input must be an error, never an exception or an abort. What toml++ 3 mishandles never
+// reaches it (plain_recipe).
 #define TOML_EXCEPTIONS 0
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
@@ -17,81 +18,8 @@
 namespace ergo {
 namespace {
 
-constexpr std::size_t longest_recipe = std::size_t{1} << 20;
-constexpr int deepest_nesting = 8;
 constexpr std::size_t most_rows = 10'000;
 constexpr int most_repeats = 1'000'000;
-
-Error error_at(const std::filesystem::path& file, std::size_t line, std::string message,
-               std::string remedy = {}) {
-  return {Errc::invalid_argument, fmt::format("{}:{}: {}", file.string(), line, message),
-          std::move(remedy)};
-}
-
-/// Walks over the text as TOML sees it: strings and comments may hold anything printable, the rest
-/// is ASCII and not deeply nested.
-class TextCheck {
- public:
-  TextCheck(std::string_view text, const std::filesystem::path& file) : text_(text), file_(file) {}
-
-  Result<void> run() {
-    if (text_.size() > longest_recipe)
-      return error_at(file_, 1, "this is too long for a recipe", "keep it under 1 MiB");
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      const auto byte = static_cast<unsigned char>(c);
-      if ((byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f)
-        return error_at(file_, line_, fmt::format("a control character (0x{:02x})", byte));
-      if (c == '\n') {
-        if (quote_ != 0) return error_at(file_, line_, "a string without its end");
-        comment_ = false;
-        ++line_;
-      } else if (auto checked = inside(c); !checked) {
-        return checked;
-      }
-    }
-    if (quote_ != 0) return error_at(file_, line_, "a string without its end");
-    if (depth_ != 0) return error_at(file_, opened_, "a bracket without its end");
-    return {};
-  }
-
- private:
-  Result<void> inside(char c) {
-    if (comment_) return {};
-    if (quote_ != 0) {
-      if (c == '\\' && quote_ == '"') ++at_;
-      if (c == quote_) quote_ = 0;
-      if (at_ < text_.size() && text_[at_] == '\n')
-        return error_at(file_, line_, "a string without its end");
-      return {};
-    }
-    if (static_cast<unsigned char>(c) >= 0x80)
-      return error_at(file_, line_, "a character that is not ASCII, outside of a string",
-                      "write it in quotes or in a comment");
-    if (c == '#') comment_ = true;
-    if (c == '"' || c == '\'') {
-      if (text_.substr(at_, 3) == std::string(3, c))
-        return error_at(file_, line_, "strings of several lines are not read here");
-      quote_ = c;
-    }
-    if (c == '[' || c == '{') {
-      if (depth_++ == 0) opened_ = line_;
-    }
-    if (c == ']' || c == '}') --depth_;
-    if (depth_ > deepest_nesting) return error_at(file_, line_, "brackets nested too deeply");
-    if (depth_ < 0) return error_at(file_, line_, "a bracket that closes nothing");
-    return {};
-  }
-
-  std::string_view text_;
-  const std::filesystem::path& file_;
-  std::size_t at_ = 0;
-  std::size_t line_ = 1;
-  int depth_ = 0;
-  std::size_t opened_ = 1;  ///< line of the outermost open bracket
-  char quote_ = 0;
-  bool comment_ = false;
-};
 
 std::size_t line_of(const toml::node& node) {
   return node.source().begin.line;
@@ -217,7 +145,7 @@ class Reader {
   }
 
   void fail(const toml::node& node, const std::string& message) {
-    if (!error_) error_ = error_at(file_, std::max<std::size_t>(1, line_of(node)), message);
+    if (!error_) error_ = recipe_error(file_, std::max<std::size_t>(1, line_of(node)), message);
   }
 
   const std::filesystem::path& file_;
@@ -239,22 +167,23 @@ Result<void> check_columns(StudyTable& table, const StudyRecipe& recipe, const R
                            const std::filesystem::path& file) {
   const auto axis = table.columns.find(recipe.axis);
   if (axis == table.columns.end()) {
-    return error_at(file, reader.line({}),
-                    fmt::format("the table lacks the axis '{}'", recipe.axis));
+    return recipe_error(file, reader.line({}),
+                        fmt::format("the table lacks the axis '{}'", recipe.axis));
   }
   const std::set<std::string> distinct(axis->second.begin(), axis->second.end());
   if (distinct.size() != axis->second.size())
-    return error_at(file, reader.line(recipe.axis), "the axis has a value twice");
+    return recipe_error(file, reader.line(recipe.axis), "the axis has a value twice");
   for (auto& [name, values] : table.columns) {
     if (values.size() == 1) values.resize(axis->second.size(), values.front());
     if (values.size() != axis->second.size()) {
-      return error_at(file, reader.line(name),
-                      fmt::format("'{}' has {} values, the axis '{}' has {}", name, values.size(),
-                                  recipe.axis, axis->second.size()));
+      return recipe_error(file, reader.line(name),
+                          fmt::format("'{}' has {} values, the axis '{}' has {}", name,
+                                      values.size(), recipe.axis, axis->second.size()));
     }
     if (name != recipe.axis && !uses(recipe.command, name)) {
-      return error_at(file, reader.line(name), fmt::format("the command never uses {{{}}}", name),
-                      "write it where its value belongs, or leave the column out");
+      return recipe_error(file, reader.line(name),
+                          fmt::format("the command never uses {{{}}}", name),
+                          "write it where its value belongs, or leave the column out");
     }
   }
   return {};
@@ -275,11 +204,11 @@ Result<StudyTable> read_table(const toml::table& from, const std::filesystem::pa
   if (seconds.size() == 1) seconds.resize(rows, seconds.front());
   const std::size_t line = seconds.empty() ? 0 : line_of(*from.get("seconds"));
   if (!seconds.empty() && seconds.size() != rows)
-    return error_at(file, line,
-                    fmt::format("'seconds' has {} values for {} rows", seconds.size(), rows));
+    return recipe_error(file, line,
+                        fmt::format("'seconds' has {} values for {} rows", seconds.size(), rows));
   for (const std::string& text : seconds) {
     const auto value = parse_duration(text);
-    if (!value) return error_at(file, line, fmt::format("'{}' is no time in seconds", text));
+    if (!value) return recipe_error(file, line, fmt::format("'{}' is no time in seconds", text));
     table.seconds.push_back(*value);
   }
   return table;
@@ -288,11 +217,12 @@ Result<StudyTable> read_table(const toml::table& from, const std::filesystem::pa
 }  // namespace
 
 Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::path& file) {
-  if (auto checked = TextCheck(text, file).run(); !checked) return checked.error();
-  const toml::parse_result parsed = toml::parse(text);
+  const auto plain = plain_recipe(text, file);
+  if (!plain) return plain.error();
+  const toml::parse_result parsed = toml::parse(*plain);
   if (!parsed) {
-    return error_at(file, parsed.error().source().begin.line,
-                    std::string(parsed.error().description()));
+    return recipe_error(file, parsed.error().source().begin.line,
+                        std::string(parsed.error().description()));
   }
   StudyRecipe recipe;
   recipe.name = file.stem().string();

@@ -122,6 +122,11 @@ TEST(Study, DamagedTextIsAnErrorAndNeverACrash) {
   expect_refused(with("112, 224", "[[[[[[[[[[112]]]]]]]]]]"), 12, "nested too deeply");
   expect_refused(with("axis = \"size\"", "axis = \"\"\"size\"\"\""), 3, "several lines");
   expect_refused(std::string(std::size_t{2} << 20, '#'), 1, "too long");
+  expect_refused(with("\"Sizes\"", "\"Gr\xc3\""), 1, "not UTF-8");
+  expect_refused(with("\"Sizes\"", "\"\xed\xa0\x80\""), 1, "not UTF-8");
+  expect_refused(with("\"Sizes\"", "'Gr\xc3\xb6\xc3\x9f'"), 1, "not ASCII");
+  expect_refused(with("\"Sizes\"", "\"\\\xc3\xb6\""), 1, "escape");
+  expect_refused("x = 2[2'\xef\xbb\xb7'*]\n", 1, "not ASCII");
   EXPECT_FALSE(parse_study("", "empty.toml"));
   for (std::size_t length = 0; length < good_recipe.size(); ++length) {
     const auto cut = parse_study(good_recipe.substr(0, length), "cut.toml");
@@ -130,8 +135,18 @@ TEST(Study, DamagedTextIsAnErrorAndNeverACrash) {
 }
 
 TEST(Study, LettersOfAnyLanguageMayStandInStringsAndComments) {
-  EXPECT_TRUE(
-      parse_study("# größer\n" + with("\"Sizes\"", "\"Größen \xe2\x82\xac\""), "sizes.toml"));
+  const std::string title =
+      "Gr\xc3\xb6\xc3\x9f"
+      "en \xe2\x82\xac \xf0\x9f\x94\x8b \"\\";
+  const auto recipe = parse_study(
+      "# gr\xc3\xb6\xc3\x9f"
+      "er\n" +
+          with("\"Sizes\"",
+               "\"Gr\xc3\xb6\xc3\x9f"
+               "en \xe2\x82\xac \xf0\x9f\x94\x8b \\\"\\\\\""),
+      "sizes.toml");
+  ASSERT_TRUE(recipe) << recipe.error().text();
+  EXPECT_EQ(recipe->title, title);
 }
 
 TEST(Study, AMissingRecipeAndAMissingFolderAreNamed) {
