@@ -12,7 +12,7 @@ namespace {
 /// "measured" is the rule and goes without saying.
 std::string label(Provenance provenance) {
   if (provenance == Provenance::measured || provenance == Provenance::derived) return {};
-  return fmt::format(" ({})", report::name_of(provenance));
+  return fmt::format(" ({})", name_of(provenance));
 }
 
 /// "epochs"; what torchrun's ranks add to the name ("epoch/rank0") is left out.

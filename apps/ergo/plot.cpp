@@ -1,5 +1,6 @@
 #include "ergo/report/plot.hpp"
 
+#include "chosen_experiment.hpp"
 #include "ergo/core/files.hpp"
 #include "ergo/experiment/child.hpp"
 #include "ergo/store/store.hpp"
@@ -26,22 +27,6 @@ struct PlotFlags {
   std::int64_t experiment = 0;
   int run = -1;
 };
-
-Result<std::int64_t> experiment_to_plot(const Store& store, const PlotFlags& flags) {
-  const auto all = store.experiments();
-  if (!all) return all.error();
-  if (all->empty())
-    return Error{Errc::not_found, flags.store + " holds no experiment",
-                 "fill it with ergo run --store, ergo sweep --store or ergo study"};
-  if (flags.experiment == 0) return all->back().id;
-  const auto found = std::find_if(all->begin(), all->end(), [&](const ExperimentInfo& one) {
-    return one.id == flags.experiment;
-  });
-  if (found != all->end()) return found->id;
-  return Error{Errc::not_found,
-               fmt::format("{} has no experiment {}", flags.store, flags.experiment),
-               fmt::format("the newest is {}", all->back().id)};
-}
 
 /// The run that was asked for, else the last that counts.
 Result<std::size_t> run_to_plot(const ExperimentRecord& record, const PlotFlags& flags) {
@@ -75,7 +60,7 @@ Result<report::Figure> power_over_time(const Store& store, std::int64_t experime
 Result<report::Figure> figure_of(const PlotFlags& flags) {
   const auto store = Store::open(flags.store, Store::Mode::read);
   if (!store) return store.error();
-  const auto experiment = experiment_to_plot(*store, flags);
+  const auto experiment = chosen_experiment(*store, flags.store, flags.experiment);
   if (!experiment) return experiment.error();
   if (flags.kind == "power") return power_over_time(*store, *experiment, flags);
   const auto report = build_report(*store, *experiment, nullptr, false);

@@ -1,3 +1,4 @@
+#include "chosen_experiment.hpp"
 #include "ergo/core/files.hpp"
 #include "ergo/report/study_report.hpp"
 #include "report_files.hpp"
@@ -19,22 +20,6 @@ struct ReportFlags {
   std::int64_t experiment = 0;
 };
 
-Result<std::int64_t> chosen_experiment(const Store& store, const ReportFlags& flags) {
-  const auto all = store.experiments();
-  if (!all) return all.error();
-  if (all->empty())
-    return Error{Errc::not_found, flags.store + " holds no experiment",
-                 "fill it with ergo run --store, ergo sweep --store or ergo study"};
-  if (flags.experiment == 0) return all->back().id;
-  const auto found = std::find_if(all->begin(), all->end(), [&](const ExperimentInfo& one) {
-    return one.id == flags.experiment;
-  });
-  if (found != all->end()) return found->id;
-  return Error{Errc::not_found,
-               fmt::format("{} has no experiment {}", flags.store, flags.experiment),
-               fmt::format("the newest is {}", all->back().id)};
-}
-
 std::string text_of(const StudyReport& report, const std::string& format) {
   if (format == "json") return report::study_json(report.results);
   if (format == "csv") return report::study_csv(report.results);
@@ -45,7 +30,7 @@ std::string text_of(const StudyReport& report, const std::string& format) {
 Result<void> write_one(const ReportFlags& flags) {
   const auto store = Store::open(flags.store, Store::Mode::read);
   if (!store) return store.error();
-  const auto experiment = chosen_experiment(*store, flags);
+  const auto experiment = chosen_experiment(*store, flags.store, flags.experiment);
   if (!experiment) return experiment.error();
   const bool html = flags.format == "html";
   const auto report = build_report(*store, *experiment, nullptr, html);

@@ -78,7 +78,7 @@ void print_signal(const SignalInfo& s, const SignalProbe* probe) {
     }
   }
   if (s.provenance != Provenance::measured) {
-    std::cout << fmt::format("             {}, not measured\n", report::name_of(s.provenance));
+    std::cout << fmt::format("             {}, not measured\n", name_of(s.provenance));
   }
 }
 
@@ -120,10 +120,10 @@ Json signal_json(const SignalInfo& s, const SignalProbe* probe) {
   if (!meters_energy(s)) return json;
   json.update({{"kind", s.kind == SignalKind::energy ? "energy" : "power"},
                {"channel", s.channel},
-               {"domain", report::name_of(s.domain)},
+               {"domain", name_of(s.domain)},
                {"device", s.device},
                {"source", s.source},
-               {"provenance", report::name_of(s.provenance)},
+               {"provenance", name_of(s.provenance)},
                {"in_total", s.in_total},
                {"update_period_s", s.traits.update_period.value()},
                {"averaging_window_s", s.traits.averaging_window.value()},

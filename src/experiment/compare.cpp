@@ -61,20 +61,6 @@ const std::vector<ChannelEnergy>& its_items(const RunRecord& run) {
   return run.items->energy;
 }
 
-std::string_view word_for(Provenance provenance) {
-  switch (provenance) {
-    case Provenance::measured:
-      return "measured";
-    case Provenance::derived:
-      return "derived";
-    case Provenance::estimated:
-      return "estimated";
-    case Provenance::simulated:
-      break;
-  }
-  return "simulated";
-}
-
 /// The UUID of the board that a channel "gpuN" meters; empty for other channels.
 std::string board_of(const std::string& channel, const HostRecord& host) {
   for (const GpuIdentity& gpu : host.gpus) {
@@ -205,8 +191,8 @@ Result<void> Comparing::choose_channels() {
     if (other == in_b.end()) {
       note(channel + " is known for A only and left out");
     } else if (other->second.provenance != meter.provenance) {
-      unlike = fmt::format("{} is {} in A and {} in B", channel, word_for(meter.provenance),
-                           word_for(other->second.provenance));
+      unlike = fmt::format("{} is {} in A and {} in B", channel, name_of(meter.provenance),
+                           name_of(other->second.provenance));
       note(unlike + ", and left out");
     } else {
       alike[meter.provenance].insert(channel);

@@ -1,5 +1,6 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/experiment/live.hpp"
+#include "ergo/stats/student.hpp"
 
 #include <fmt/format.h>
 
@@ -16,19 +17,6 @@ constexpr double prior_weight = 2;
 constexpr double prior_variation = 0.05;
 /// And on the trend: standard deviation of its slope, relative to the mean, per cycle.
 constexpr double prior_slope = 0.003;
-
-/// Two-sided 95 % quantile of Student's t (Abramowitz and Stegun 26.7.5; under 0.1 % off from 3 on,
-/// which is where it is used; 2 is exact).
-double student_95(double freedom) {
-  constexpr double z = 1.959963984540054;
-  if (freedom <= 2) return 4.302652729911275;
-  const double z2 = z * z;
-  const double g1 = (z2 + 1) * z / 4;
-  const double g2 = ((5 * z2 + 16) * z2 + 3) * z / 96;
-  const double g3 = (((3 * z2 + 19) * z2 + 17) * z2 - 15) * z / 384;
-  const double g4 = ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) * z / 92160;
-  return z + (g1 + (g2 + (g3 + g4 / freedom) / freedom) / freedom) / freedom;
-}
 
 }  // namespace
 
@@ -116,8 +104,8 @@ std::optional<Estimate> CyclePredictor::sum_of(double cycles) const {
 
   const double value = s.mean * cycles + slope * distance;
   const double half =
-      student_95(freedom) * std::sqrt(variance * (cycles + cycles * cycles / s.cycles) +
-                                      distance * distance * slope_variance);
+      stats::student_t_95(freedom) * std::sqrt(variance * (cycles + cycles * cycles / s.cycles) +
+                                               distance * distance * slope_variance);
   return Estimate{std::max(0.0, value), std::max(0.0, value - half), value + half};
 }
 

@@ -1,8 +1,7 @@
 #include "ergo/experiment/tune.hpp"
 
 #include "experiment/tune_choice.hpp"
-#include "experiment/tune_ledger.hpp"
-#include "experiment/tune_window.hpp"
+#include "experiment/tune_state.hpp"
 
 #include <fmt/format.h>
 
@@ -11,16 +10,6 @@
 
 namespace ergo {
 namespace {
-
-enum class Step {
-  baseline,  ///< under the default, until two windows agree
-  probe,     ///< the low probe, and the default again
-  check,     ///< limits that the model proposes
-  settled,   ///< watching
-  revisit,   ///< the default for one window, then settled again
-  profile,   ///< exhaustive: one limit after the other
-  given_up,  ///< under the default for good
-};
 
 /// Two windows under one limit agree when they differ by less than this or their own errors.
 constexpr double alike = 0.03;
@@ -38,62 +27,6 @@ constexpr Seconds longest_revisit{600.0};
 
 }  // namespace
 
-struct Tuner::State {
-  explicit State(TuneOptions the_options) : options(std::move(the_options)) {
-    phases.emplace_back();
-    options.longest_window = std::max(options.longest_window, options.shortest_window);
-    shortest = options.shortest_window;
-    wanted = top();
-  }
-
-  TuneOptions options;
-  std::vector<tune::Phase> phases;
-  std::size_t current = 0;
-  std::vector<TuneWindow> log;
-  Step step = Step::baseline;
-  double wanted = 0;
-  double in_force = 0;
-  std::optional<Instant> usable_from;
-  tune::WindowGatherer gatherer;
-  Seconds shortest{0.0};
-  int baselines = 0;
-  int doublings = 0;
-  int checks = 0;
-  int refinements = 0;
-  int changes = 0;
-  bool low_done = false;
-  std::vector<double> to_check;
-  std::optional<Instant> last_default;
-  Seconds revisit{0.0};
-  bool suspicious = false;
-  tune::Totals pending;  ///< since the last window that fitted the current phase
-  tune::Totals pending_profiling;
-
-  [[nodiscard]] double top() const { return options.limits_w.back(); }
-  [[nodiscard]] tune::Phase& phase() { return phases[current]; }
-  [[nodiscard]] bool watching() const { return step == Step::settled; }
-
-  void observe(const TuneObservation& o);
-  void take(TuneWindow window);
-  void take_baseline(const TuneWindow& window);
-  void take_probe(const TuneWindow& window);
-  void take_check(const TuneWindow& window);
-  void take_settled(const TuneWindow& window);
-  void take_revisit(const TuneWindow& window);
-  void take_profile(const TuneWindow& window);
-  void keep(const TuneWindow& window, std::string purpose);
-  void book();
-  void go(Step next, double limit);
-  void begin_phase();
-  void work_changed();
-  void after_agreement();
-  void propose();
-  void settle(double limit);
-  void unsteady();
-  [[nodiscard]] bool differ(const TuneWindow& w, double log_time, double log_power, double se,
-                            double tolerance) const;
-};
-
 bool Tuner::State::differ(const TuneWindow& w, double log_time, double log_power, double se,
                           double tolerance) const {
   const double own = std::hypot(std::max(w.se_time, w.se_power), se);
@@ -101,7 +34,7 @@ bool Tuner::State::differ(const TuneWindow& w, double log_time, double log_power
   return std::abs(w.log_time - log_time) > most || std::abs(w.log_power - log_power) > most;
 }
 
-void Tuner::State::go(Step next, double limit) {
+void Tuner::State::go(tune::Step next, double limit) {
   step = next;
   wanted = limit;
   gatherer.clear();
@@ -126,8 +59,8 @@ void Tuner::State::keep(const TuneWindow& window, std::string purpose) {
 void Tuner::State::observe(const TuneObservation& o) {
   pending.add(o);
   phase().last = o.end;
-  if (!watching() && step != Step::given_up) pending_profiling.add(o);
-  if (step == Step::given_up) {
+  if (!watching() && step != tune::Step::given_up) pending_profiling.add(o);
+  if (step == tune::Step::given_up) {
     book();
     return;
   }
@@ -135,7 +68,7 @@ void Tuner::State::observe(const TuneObservation& o) {
   gatherer.add(o);
   // The low probe is the dearest: a rougher value of it serves as well.
   constexpr double rough = 2.5;
-  const bool low = step == Step::probe && !low_done;
+  const bool low = step == tune::Step::probe && !low_done;
   if (auto window = gatherer.complete(shortest, std::max(options.longest_window, shortest),
                                       options.precision * (low ? rough : 1))) {
     gatherer.clear();
@@ -146,19 +79,19 @@ void Tuner::State::observe(const TuneObservation& o) {
 
 void Tuner::State::take(TuneWindow window) {
   switch (step) {
-    case Step::baseline:
+    case tune::Step::baseline:
       return take_baseline(window);
-    case Step::probe:
+    case tune::Step::probe:
       return take_probe(window);
-    case Step::check:
+    case tune::Step::check:
       return take_check(window);
-    case Step::settled:
+    case tune::Step::settled:
       return take_settled(window);
-    case Step::revisit:
+    case tune::Step::revisit:
       return take_revisit(window);
-    case Step::profile:
+    case tune::Step::profile:
       return take_profile(window);
-    case Step::given_up:
+    case tune::Step::given_up:
       return;
   }
 }
@@ -187,7 +120,7 @@ void Tuner::State::after_agreement() {
     to_check.assign(options.limits_w.rbegin() + 1, options.limits_w.rend());
     if (to_check.empty()) return settle(top());
     const double first = to_check.front();
-    return go(Step::profile, first);
+    return go(tune::Step::profile, first);
   }
   // Work that was seen before needs no probing.
   const TuneWindow& now = phase().windows.back();
@@ -205,14 +138,14 @@ void Tuner::State::after_agreement() {
     return settle(*phase().settled_w);
   }
   low_done = false;
-  go(Step::probe, tune::low_probe(options.limits_w));
+  go(tune::Step::probe, tune::low_probe(options.limits_w));
 }
 
 void Tuner::State::take_probe(const TuneWindow& window) {
   if (!low_done) {
     keep(window, "probe");
     low_done = true;
-    return go(Step::probe, top());
+    return go(tune::Step::probe, top());
   }
   // Back under the default: is the work still what it was?
   const TuneWindow before = *phase().defaults(top()).back();
@@ -221,7 +154,7 @@ void Tuner::State::take_probe(const TuneWindow& window) {
     phase().windows.clear();
     keep(window, "default");
     if (++baselines > most_baselines) return unsteady();
-    return go(Step::baseline, top());
+    return go(tune::Step::baseline, top());
   }
   keep(window, "default");
   checks = 0;
@@ -237,13 +170,13 @@ void Tuner::State::propose() {
     const tune::Choice choice = tune::best_predicted(options, measured);
     if (!measured.contains(choice.limit_w) && choice.gain > worth_a_check) {
       ++checks;
-      return go(Step::check, choice.limit_w);
+      return go(tune::Step::check, choice.limit_w);
     }
   }
   if (refinements < most_refinements) {
     if (const auto limit = tune::refinement(options, measured, worth_a_check)) {
       ++refinements;
-      return go(Step::check, *limit);
+      return go(tune::Step::check, *limit);
     }
   }
   settle(best);
@@ -257,7 +190,7 @@ void Tuner::State::take_check(const TuneWindow& window) {
 void Tuner::State::take_profile(const TuneWindow& window) {
   keep(window, "profile");
   to_check.erase(to_check.begin());
-  if (!to_check.empty()) return go(Step::profile, to_check.front());
+  if (!to_check.empty()) return go(tune::Step::profile, to_check.front());
   settle(tune::best_measured(options, phase().measured(top())));
 }
 
@@ -269,7 +202,7 @@ void Tuner::State::settle(double limit) {
   phase().se = 0;
   suspicious = false;
   if (revisit.value() <= 0) revisit = options.revisit;
-  go(Step::settled, limit);
+  go(tune::Step::settled, limit);
 }
 
 void Tuner::State::take_settled(const TuneWindow& window) {
@@ -288,7 +221,7 @@ void Tuner::State::take_settled(const TuneWindow& window) {
   book();
   if (now.settled_w != top() && last_default && window.end - *last_default >= revisit) {
     revisit = std::min(revisit * 2, longest_revisit);
-    go(Step::revisit, top());
+    go(tune::Step::revisit, top());
   }
 }
 
@@ -297,7 +230,7 @@ void Tuner::State::take_revisit(const TuneWindow& window) {
   if (std::max(window.se_time, window.se_energy) > too_rough) {
     book();
     last_default = window.end;
-    return go(Step::settled, *phase().settled_w);
+    return go(tune::Step::settled, *phase().settled_w);
   }
   const TuneWindow last = *phase().defaults(top()).back();
   if (differ(window, last.log_time, last.log_power, std::max(last.se_time, last.se_power),
@@ -305,10 +238,10 @@ void Tuner::State::take_revisit(const TuneWindow& window) {
     ++changes;
     begin_phase();
     keep(window, "default");
-    return go(Step::baseline, top());
+    return go(tune::Step::baseline, top());
   }
   keep(window, "default");
-  go(Step::settled, *phase().settled_w);
+  go(tune::Step::settled, *phase().settled_w);
 }
 
 void Tuner::State::work_changed() {
@@ -319,7 +252,7 @@ void Tuner::State::work_changed() {
     shortest = shortest * 2;
   }
   begin_phase();
-  go(Step::baseline, top());
+  go(tune::Step::baseline, top());
 }
 
 void Tuner::State::begin_phase() {
@@ -335,85 +268,9 @@ void Tuner::State::unsteady() {
   if (doublings < most_doublings) {
     ++doublings;
     shortest = shortest * 2;
-    return go(Step::baseline, top());
+    return go(tune::Step::baseline, top());
   }
-  go(Step::given_up, top());
-}
-
-Tuner::Tuner(TuneOptions options) : state_(std::make_unique<State>(std::move(options))) {}
-Tuner::Tuner(Tuner&&) noexcept = default;
-Tuner& Tuner::operator=(Tuner&&) noexcept = default;
-Tuner::~Tuner() = default;
-
-double Tuner::wanted_limit() const {
-  return state_->wanted;
-}
-
-void Tuner::limit_set(Instant t, double watts) {
-  state_->in_force = watts;
-  state_->usable_from = t + state_->options.settle;
-  state_->gatherer.clear();
-}
-
-void Tuner::observe(const TuneObservation& observation) {
-  state_->observe(observation);
-}
-
-void Tuner::new_unit() {
-  state_->book();
-  state_->begin_phase();
-  state_->go(Step::baseline, state_->top());
-}
-
-bool Tuner::settled() const {
-  return state_->watching();
-}
-
-std::string Tuner::status() const {
-  const State& s = *state_;
-  switch (s.step) {
-    case Step::baseline:
-      return fmt::format("measuring the default, {:g} W", s.wanted);
-    case Step::probe:
-      return s.low_done ? fmt::format("back to the default, {:g} W", s.wanted)
-                        : fmt::format("probing {:g} W", s.wanted);
-    case Step::check:
-      return fmt::format("checking {:g} W", s.wanted);
-    case Step::profile:
-      return fmt::format("measuring {:g} W", s.wanted);
-    case Step::settled:
-      return fmt::format("settled on {:g} W", s.wanted);
-    case Step::revisit:
-      return fmt::format("settled on {:g} W, back to the default to compare",
-                         s.phases[s.current].settled_w.value_or(s.wanted));
-    case Step::given_up:
-      return fmt::format("the work varies too much to compare limits; {:g} W, the default",
-                         s.wanted);
-  }
-  return {};
-}
-
-TuneReport Tuner::report() const {
-  TuneReport report;
-  std::vector<tune::Phase> phases = state_->phases;
-  phases[state_->current].all.add(state_->pending);
-  phases[state_->current].before_settling.add(state_->pending_profiling);
-  for (const tune::Phase& phase : phases) {
-    report.phases += phase.settled_w ? 1 : 0;
-    if (phase.settled_w) report.settled_w = phase.settled_w;
-  }
-  if (phases[state_->current].settled_w) report.settled_w = phases[state_->current].settled_w;
-  report.phase_changes = state_->changes;
-  report.windows = state_->log;
-  // Each change is noticed after two windows: some of the work is booked with the wrong kind.
-  const double blurred = state_->changes * 2 * state_->shortest.value();
-  tune::settle_accounts(phases, state_->top(), blurred, report);
-  if (state_->step == Step::given_up && report.cannot_tell.empty() && !report.settled_w) {
-    report.cannot_tell = "the work varied too much to compare limits";
-    report.saved_j.reset();
-    report.lost_s.reset();
-  }
-  return report;
+  go(tune::Step::given_up, top());
 }
 
 }  // namespace ergo

@@ -1,5 +1,7 @@
 #include "ergo/model/decide.hpp"
 
+#include "ergo/stats/student.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -12,12 +14,8 @@ namespace {
 constexpr double clearly = 1.2;
 constexpr double most_likely = 0.25;
 constexpr double broken_promise = 0.3;
-
-/// P(T > t) of Student's t with 4 degrees of freedom.
-double tail_probability(double t) {
-  const double u = 1 + 0.25 * t * t;
-  return 0.5 - 0.375 * t / std::sqrt(u) * (1 - t * t / u / 12);
-}
+/// Degrees of freedom of the error of a predicted time: its tails are heavier than a normal's.
+constexpr double freedom = 4;
 
 int time_exponent(Objective objective) {
   switch (objective) {
@@ -59,7 +57,7 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
       const double sd = std::sqrt(std::max(p.var_time, 1e-12));
       if (slowdown > std::log1p(*decision.max_slowdown)) continue;
       const double breaking = std::log1p(clearly * *decision.max_slowdown);
-      const double breaks = tail_probability((breaking - slowdown) / sd);
+      const double breaks = stats::student_t_cdf((slowdown - breaking) / sd, freedom);
       if (breaks > most_likely) continue;
       cost += broken_promise * breaks;
     }

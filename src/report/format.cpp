@@ -91,34 +91,6 @@ std::string format_uncertainty(Joules value, Joules low, Joules high) {
   return fmt::format("-{:.{}f} % / +{:.{}f} %", down, digits(down), up, digits(up));
 }
 
-std::string_view name_of(Domain domain) {
-  switch (domain) {
-    case Domain::gpu:
-      return "gpu";
-    case Domain::cpu:
-      return "cpu";
-    case Domain::dram:
-      return "dram";
-    case Domain::node:
-      return "node";
-  }
-  return "node";
-}
-
-std::string_view name_of(Provenance provenance) {
-  switch (provenance) {
-    case Provenance::measured:
-      return "measured";
-    case Provenance::derived:
-      return "derived";
-    case Provenance::estimated:
-      return "estimated";
-    case Provenance::simulated:
-      return "simulated";
-  }
-  return "measured";
-}
-
 Provenance provenance_of_total(const std::vector<ChannelEnergy>& channels) {
   const bool simulated = std::any_of(channels.begin(), channels.end(), [](const ChannelEnergy& c) {
     return c.in_total && c.provenance == Provenance::simulated;

@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from ergo_case import BINARIES
-from limits_case import LimitsCase
+from limits_case import RIVAL, LimitsCase
 
 
 class Limits(LimitsCase):
@@ -126,10 +126,7 @@ class Runs(LimitsCase):
 @unittest.skipIf(os.environ.get("ERGO_SANITIZED"), "a plain Python cannot load a library built with a sanitizer")
 class Rival(LimitsCase):
     def test_another_program_that_changes_the_limit_makes_the_run_invalid(self):
-        change = ("import ctypes, os; n = ctypes.CDLL(os.environ['ERGO_NVML']); n.nvmlInit_v2(); d = ctypes.c_void_p(); "
-                  "n.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(d)); "
-                  "raise SystemExit(n.nvmlDeviceSetPowerManagementLimit(d, 222000))")
-        done, report = self.run_json("--power-limit", "180", "--", "python3", "-c", change)
+        done, report = self.run_json("--power-limit", "180", "--", "python3", "-c", RIVAL.format("True"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("from 180 W to 222 W", report["runs"][0]["invalid"])
         self.assertIn("from 180 W to 222 W", done.stderr)

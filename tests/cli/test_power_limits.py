@@ -7,7 +7,7 @@ import signal
 import unittest
 
 from ergo_case import BINARIES
-from limits_case import LimitsCase
+from limits_case import RIVAL, LimitsCase
 
 WORKLOAD = str(BINARIES / "ergo-workload")
 
@@ -78,17 +78,9 @@ class Axis(SweepCase):
             with self.subTest(signal=number, group=group):
                 (self.folder / "log").unlink(missing_ok=True)
                 process = self.start(*command, start_new_session=True)
-                try:
-                    self.wait_for(lambda: (self.folder / "log").exists(), "the command")
-                    self.assertIn(self.limit(), (160, 180))
-                    (os.killpg if group else os.kill)(process.pid, number)
-                    process.wait(30)
-                    self.wait_for(lambda: self.limit() == 300 and self.saved() == [], "the limit found")
-                finally:
-                    try:
-                        os.killpg(process.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                self.ends_and_leaves_the_limit_found(
+                    process, number, group,
+                    lambda: (self.folder / "log").exists() and self.limit() in (160, 180), "the command under a limit")
         (self.folder / "fast").touch()
         self.assertEqual(self.ergo(*command).returncode, 0)
         done = {r["power_limit_w"] for r in self.export() if r["status"] == "done"}
@@ -122,10 +114,7 @@ class Mixed(SweepCase):
 @unittest.skipIf(os.environ.get("ERGO_SANITIZED"), "a plain Python cannot load a library built with a sanitizer")
 class Rivals(SweepCase):
     def test_a_limit_that_another_program_changes_makes_the_cell_invalid(self):
-        change = ("import ctypes, os; n = ctypes.CDLL(os.environ['ERGO_NVML']); n.nvmlInit_v2(); d = ctypes.c_void_p(); "
-                  "n.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(d)); "
-                  "raise SystemExit(n.nvmlDeviceSetPowerManagementLimit(d, 222000) if '{kind}' == 'rival' else 0)")
-        done = self.sweep("-p", "kind=rival,quiet", "--power-limits", "180", "--", "python3", "-c", change)
+        done = self.sweep("-p", "kind=rival,quiet", "--power-limits", "180", "--", "python3", "-c", RIVAL.format("'{kind}' == 'rival'"))
         self.assertEqual(done.returncode, 1)
         self.assertIn("from 180 W to 222 W", done.stderr)
         self.assertEqual({r["kind"]: r["status"] for r in self.export()}, {"rival": "invalid", "quiet": "done"})

@@ -58,16 +58,7 @@ class Tunes(TuneCase):
             with self.subTest(signal=number, group=group):
                 process = self.start("tune", "--window", "800ms", "--period", "20ms", "--", *job(60),
                                      start_new_session=True)
-                try:
-                    self.wait_for(lambda: self.limit() == 180, "the probe", 60)
-                    (os.killpg if group else os.kill)(process.pid, number)
-                    process.wait(30)
-                    self.wait_for(lambda: self.limit() == 300 and self.saved() == [], "the limit found")
-                finally:
-                    try:
-                        os.killpg(process.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                self.ends_and_leaves_the_limit_found(process, number, group, lambda: self.limit() == 180, "the probe", 60)
 
 
 class Activity(TuneCase):

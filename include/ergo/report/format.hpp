@@ -17,10 +17,6 @@ std::string format_range(Joules low, Joules high);
 /// "±2.8 %" when the interval is nearly symmetric, "-50 % / +100 %" otherwise.
 std::string format_uncertainty(Joules value, Joules low, Joules high);
 
-std::string_view name_of(Domain domain);  ///< "gpu", "cpu", "dram", "node"
-std::string_view name_of(
-    Provenance provenance);  ///< "measured", "derived", "estimated", "simulated"
-
 /// How the measured part of a total came to be: simulated if any of its channels is.
 Provenance provenance_of_total(const std::vector<ChannelEnergy>& channels);
 

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace ergo {
 
@@ -21,6 +22,10 @@ enum class Provenance {
   estimated,  ///< a model of utilisation
   simulated,  ///< the simulated node; everything that rests on it
 };
+
+std::string_view name_of(Domain domain);  ///< "gpu", "cpu", "dram", "node"
+std::string_view name_of(
+    Provenance provenance);  ///< "measured", "derived", "estimated", "simulated"
 
 enum class SignalKind {
   energy,    ///< J, cumulative since the sensor was opened, never falls (the backend undoes wraps)

@@ -164,6 +164,26 @@ Result<void> BoardSensor::read_polls(std::vector<Poll>& polls, const Clock& cloc
   return result;
 }
 
+void BoardSensor::pace_counter(std::size_t signal, Seconds cost) {
+  std::string& basis = signals_[signal].traits.basis;
+  basis += fmt::format("; read once a second and at the edges of windows: a call takes {:.1f} ms",
+                       cost.value() * 1e3);
+  Poll poll;
+  poll.field.emplace();
+  poll.field->kind = SignalKind::energy;
+  poll.field->signal = signal;
+  poll.ask = [this](double* values) {
+    abi::FieldValue value{};
+    value.field = abi::field::total_energy;
+    const abi::Return code = library_->functions().field_values(device_, 1, &value);
+    if (code != abi::success) return code;
+    values[0] = number_of(value).value_or(-1.0);
+    if (value.status == abi::success && values[0] < 0.0) return abi::no_data;
+    return value.status;
+  };
+  dear_polls_.push_back(std::move(poll));
+}
+
 Result<void> BoardSensor::read_processes(const Clock& clock, Batch& out) {
   const Instant before = clock.now();
   const ProcessReader::Reading reading = processes_->read();

@@ -1,0 +1,86 @@
+#pragma once
+// What a Tuner remembers, and its steps (tune.cpp); what it tells is in tune_report.cpp.
+
+#include "ergo/experiment/tune.hpp"
+#include "experiment/tune_ledger.hpp"
+#include "experiment/tune_window.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ergo {
+
+namespace tune {
+
+enum class Step {
+  baseline,  ///< under the default, until two windows agree
+  probe,     ///< the low probe, and the default again
+  check,     ///< limits that the model proposes
+  settled,   ///< watching
+  revisit,   ///< the default for one window, then settled again
+  profile,   ///< exhaustive: one limit after the other
+  given_up,  ///< under the default for good
+};
+
+}  // namespace tune
+
+struct Tuner::State {
+  explicit State(TuneOptions the_options) : options(std::move(the_options)) {
+    phases.emplace_back();
+    options.longest_window = std::max(options.longest_window, options.shortest_window);
+    shortest = options.shortest_window;
+    wanted = top();
+  }
+
+  TuneOptions options;
+  std::vector<tune::Phase> phases;
+  std::size_t current = 0;
+  std::vector<TuneWindow> log;
+  tune::Step step = tune::Step::baseline;
+  double wanted = 0;
+  double in_force = 0;
+  std::optional<Instant> usable_from;
+  tune::WindowGatherer gatherer;
+  Seconds shortest{0.0};
+  int baselines = 0;
+  int doublings = 0;
+  int checks = 0;
+  int refinements = 0;
+  int changes = 0;
+  bool low_done = false;
+  std::vector<double> to_check;
+  std::optional<Instant> last_default;
+  Seconds revisit{0.0};
+  bool suspicious = false;
+  tune::Totals pending;  ///< since the last window that fitted the current phase
+  tune::Totals pending_profiling;
+
+  [[nodiscard]] double top() const { return options.limits_w.back(); }
+  [[nodiscard]] tune::Phase& phase() { return phases[current]; }
+  [[nodiscard]] bool watching() const { return step == tune::Step::settled; }
+
+  void observe(const TuneObservation& o);
+  void take(TuneWindow window);
+  void take_baseline(const TuneWindow& window);
+  void take_probe(const TuneWindow& window);
+  void take_check(const TuneWindow& window);
+  void take_settled(const TuneWindow& window);
+  void take_revisit(const TuneWindow& window);
+  void take_profile(const TuneWindow& window);
+  void keep(const TuneWindow& window, std::string purpose);
+  void book();
+  void go(tune::Step next, double limit);
+  void begin_phase();
+  void work_changed();
+  void after_agreement();
+  void propose();
+  void settle(double limit);
+  void unsteady();
+  [[nodiscard]] bool differ(const TuneWindow& w, double log_time, double log_power, double se,
+                            double tolerance) const;
+};
+
+}  // namespace ergo
