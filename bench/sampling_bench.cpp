@@ -12,6 +12,7 @@
 
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -100,6 +101,37 @@ void SamplerCpuWithoutSensors(benchmark::State& state) {
 BENCHMARK(SamplerCpuWithoutSensors)
     ->ArgName("hz")
     ->Arg(10)
+    ->Arg(100)
+    ->Arg(1000)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+/// A plain loop in C that does nothing but wait: what any program pays here for waking so often.
+void PlainTimerLoop(benchmark::State& state) {
+  constexpr long ns_per_s = 1'000'000'000;
+  const long hz = state.range(0);
+  const long wakes = 3 * hz;
+  for (auto _ : state) {
+    timespec next{};
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    const Seconds cpu_before = thread_cpu_time();
+    for (long i = 0; i < wakes; ++i) {
+      next.tv_nsec += ns_per_s / hz;
+      if (next.tv_nsec >= ns_per_s) {
+        next.tv_nsec -= ns_per_s;
+        ++next.tv_sec;
+      }
+      clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
+    }
+    const double cpu = (thread_cpu_time() - cpu_before).value();
+    state.counters["percent_of_core"] = 100.0 * cpu / 3.0;
+    state.counters["us_per_tick"] = 1e6 * cpu / static_cast<double>(wakes);
+  }
+}
+BENCHMARK(PlainTimerLoop)
+    ->ArgName("hz")
+    ->Arg(10)
+    ->Arg(100)
     ->Arg(1000)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
