@@ -172,6 +172,12 @@ ERGO_SIM_EXPORT abi::Return nvmlDeviceGetGraphicsRunningProcesses_v3(abi::Device
   return no_programs(device, count);
 }
 
+ERGO_SIM_EXPORT abi::Return nvmlDeviceGetMPSComputeRunningProcesses_v3(abi::Device device,
+                                                                       unsigned* count,
+                                                                       abi::ProcessInfo*) {
+  return no_programs(device, count);
+}
+
 ERGO_SIM_EXPORT abi::Return nvmlDeviceGetProcessUtilization(abi::Device device,
                                                             abi::ProcessUtilizationSample* out,
                                                             unsigned* count,

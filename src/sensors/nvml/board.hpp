@@ -62,6 +62,7 @@ class BoardSensor final : public Sensor {
   struct Options {
     std::string model;                          ///< "Tesla V100-SXM2-16GB"
     std::shared_ptr<const ProcessScope> scope;  ///< absent: no per-process signals
+    std::filesystem::path procfs;
   };
 
   /// Asks the board for everything once. What the board refuses for lack of rights goes to
@@ -96,7 +97,7 @@ class BoardSensor final : public Sensor {
   bool add_poll(std::vector<Poll>& polls,
                 std::initializer_list<std::pair<std::string_view, std::string_view>> names,
                 std::function<abi::Return(double*)> ask, SignalKind kind = SignalKind::gauge);
-  void add_processes(Discovery& so_far, const std::shared_ptr<const ProcessScope>& scope);
+  void add_processes(Discovery& so_far, const Options& options);
   void add_gpm();
   [[nodiscard]] bool in_mig_mode() const;
   void note_refusal(abi::Return code, std::string_view what);

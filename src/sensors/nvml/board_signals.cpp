@@ -71,7 +71,7 @@ BoardSensor::BoardSensor(std::shared_ptr<const Library> library, const Board& bo
         id_ + " is in MIG mode: its energy is that of the whole board, all instances together");
   } else {
     add_gpm();
-    if (options.scope) add_processes(so_far, options.scope);
+    if (options.scope) add_processes(so_far, options);
   }
   values_.resize(fields_.size());
   for (Missing& refusal : refusals_)
@@ -350,9 +350,8 @@ void BoardSensor::add_power_limit_poll() {
   });
 }
 
-void BoardSensor::add_processes(Discovery& so_far,
-                                const std::shared_ptr<const ProcessScope>& scope) {
-  auto reader = std::make_unique<ProcessReader>(library_, device_, scope);
+void BoardSensor::add_processes(Discovery& so_far, const Options& options) {
+  auto reader = std::make_unique<ProcessReader>(library_, device_, options.scope, options.procfs);
   if (!reader->works()) {
     note_refusal(reader->status(), "use by process");
     so_far.warnings.push_back(

@@ -56,6 +56,9 @@ void find_reading_functions(void* library, Functions& f) {
       library, f.compute_processes,
       {"nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"});
   find_symbol(library, f.compute_processes_v1, {"nvmlDeviceGetComputeRunningProcesses"});
+  find_symbol(
+      library, f.mps_processes,
+      {"nvmlDeviceGetMPSComputeRunningProcesses_v3", "nvmlDeviceGetMPSComputeRunningProcesses_v2"});
   find_symbol(library, f.gpm_support, {"nvmlGpmQueryDeviceSupport"});
   find_symbol(library, f.gpm_alloc, {"nvmlGpmSampleAlloc"});
   find_symbol(library, f.gpm_free, {"nvmlGpmSampleFree"});

@@ -39,6 +39,8 @@ struct Functions {
   abi::DeviceGetProcessUtilization* process_utilization = nullptr;
   abi::DeviceGetComputeRunningProcesses* compute_processes_v1 = nullptr;
   abi::DeviceGetComputeRunningProcesses_v3* compute_processes = nullptr;  ///< _v3, else _v2
+  /// Those that compute through the Multi-Process Service; _v3, else _v2.
+  abi::DeviceGetComputeRunningProcesses_v3* mps_processes = nullptr;
   abi::DeviceGetMigMode* mig_mode = nullptr;
   abi::DeviceGetDeviceHandleFromMigDeviceHandle* parent_of_mig = nullptr;
   abi::DeviceGetPowerManagementLimit* power_limit = nullptr;

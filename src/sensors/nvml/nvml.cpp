@@ -57,7 +57,8 @@ std::shared_ptr<const ProcessScope> usable_scope(const Library& library,
 }
 
 void add_board(const std::shared_ptr<const Library>& library, const Board& board,
-               const std::shared_ptr<const ProcessScope>& scope, Discovery& so_far) {
+               const std::shared_ptr<const ProcessScope>& scope,
+               const std::filesystem::path& procfs, Discovery& so_far) {
   const std::string model = name_of(*library, board.device);
   GpuIdentity identity;
   identity.index = static_cast<int>(board.index);
@@ -68,8 +69,8 @@ void add_board(const std::shared_ptr<const Library>& library, const Board& board
   so_far.gpus.push_back(identity);
 
   const std::size_t already_missing = so_far.missing.size();
-  auto sensor =
-      std::make_unique<BoardSensor>(library, board, BoardSensor::Options{model, scope}, so_far);
+  auto sensor = std::make_unique<BoardSensor>(library, board,
+                                              BoardSensor::Options{model, scope, procfs}, so_far);
   if (!sensor->meters_energy() && so_far.missing.size() == already_missing) {
     so_far.missing.push_back(Missing{"nvml", fmt::format("gpu{} energy", board.index),
                                      "this GPU reports neither energy nor power", ""});
@@ -101,7 +102,7 @@ void discover(const DiscoveryContext& context, Discovery& so_far) {
   if (boards.empty()) return;
   const auto scope = usable_scope(**library, context, so_far);
   for (const Board& board : boards)
-    add_board(*library, board, scope, so_far);
+    add_board(*library, board, scope, context.environment.procfs, so_far);
 }
 
 }  // namespace ergo::nvml

@@ -1,5 +1,8 @@
 #include "sensors/nvml/processes.hpp"
 
+#include "ergo/core/files.hpp"
+#include "ergo/core/parse.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +12,8 @@ namespace {
 
 constexpr std::size_t spare_processes = 16;
 constexpr int list_attempts = 3;
+/// "nvidia-cuda-mps-server", as long as the kernel keeps a name.
+constexpr std::string_view mps_server_name = "nvidia-cuda-mps";
 
 std::optional<std::vector<GpuProcess>> parse_at(const std::vector<std::byte>& bytes,
                                                 std::size_t count, std::size_t stride) {
@@ -36,8 +41,12 @@ std::vector<GpuProcess> parse_processes(const std::vector<std::byte>& bytes, std
 }
 
 ProcessReader::ProcessReader(std::shared_ptr<const Library> library, abi::Device device,
-                             std::shared_ptr<const ProcessScope> scope)
-    : library_(std::move(library)), device_(device), scope_(std::move(scope)) {}
+                             std::shared_ptr<const ProcessScope> scope,
+                             std::filesystem::path procfs)
+    : library_(std::move(library)),
+      device_(device),
+      scope_(std::move(scope)),
+      procfs_(std::move(procfs)) {}
 
 bool ProcessReader::works() {
   const Reading reading = read();
@@ -47,22 +56,26 @@ bool ProcessReader::works() {
 ProcessReader::Reading ProcessReader::read() {
   Reading reading;
   status_ = abi::success;
-  reading.share = share_by_utilization();
-  if (const auto processes = list()) {
+  const auto processes = list();
+  reading.share = share_by_utilization(processes.value_or(Processes{}));
+  if (processes) {
     std::size_t own = 0;
+    std::size_t all = 0;
     double memory = 0;
     bool memory_known = true;
     for (const GpuProcess& process : *processes) {
+      if (process.mps_server) continue;
+      ++all;
       if (!scope_->contains(static_cast<int>(process.pid))) continue;
       ++own;
       memory_known = memory_known && process.memory_bytes.has_value();
       memory += static_cast<double>(process.memory_bytes.value_or(0));
     }
-    if (memory_known) reading.memory_bytes = memory;
+    if (memory_known && own > 0) reading.memory_bytes = memory;
     // Without utilisation only the clear cases are known: alone, or not there while others are. An
     // empty list says nothing: a program between start and its first kernel is on no list.
-    if (!reading.share && !processes->empty()) {
-      if (own == processes->size()) reading.share = 1.0;
+    if (!reading.share && all > 0) {
+      if (own == all) reading.share = 1.0;
       if (own == 0) reading.share = 0.0;
     }
   }
@@ -70,7 +83,21 @@ ProcessReader::Reading ProcessReader::read() {
   return reading;
 }
 
-std::optional<double> ProcessReader::share_by_utilization() {
+/// Whose the work of a server is: its clients', but which one's is not known.
+std::optional<double> ProcessReader::share_of_server(const Processes& processes) const {
+  std::size_t clients = 0;
+  std::size_t own = 0;
+  for (const GpuProcess& process : processes) {
+    if (process.mps_server) continue;
+    ++clients;
+    if (scope_->contains(static_cast<int>(process.pid))) ++own;
+  }
+  if (own == 0) return 0.0;
+  if (own == clients) return 1.0;
+  return std::nullopt;
+}
+
+std::optional<double> ProcessReader::share_by_utilization(const Processes& processes) {
   auto* ask = library_->functions().process_utilization;
   if (ask == nullptr) return std::nullopt;
   abi::Return code = abi::insufficient_size;
@@ -86,6 +113,7 @@ std::optional<double> ProcessReader::share_by_utilization() {
   }
   double own = 0;
   double all = 0;
+  bool known = true;
   unsigned long long newest = last_seen_;
   for (std::size_t i = 0; i < std::min<std::size_t>(count, samples_.size()); ++i) {
     const auto& sample = samples_[i];
@@ -93,16 +121,51 @@ std::optional<double> ProcessReader::share_by_utilization() {
     if (sample.timestamp <= last_seen_ || sample.sm > 100) continue;
     newest = std::max(newest, sample.timestamp);
     all += sample.sm;
-    if (scope_->contains(static_cast<int>(sample.pid))) own += sample.sm;
+    const bool server = std::any_of(
+        processes.begin(), processes.end(),
+        [&](const GpuProcess& process) { return process.mps_server && process.pid == sample.pid; });
+    if (server && sample.sm > 0) {
+      const auto share = share_of_server(processes);
+      known = known && share.has_value();
+      own += share.value_or(0.0) * sample.sm;
+    } else if (scope_->contains(static_cast<int>(sample.pid))) {
+      own += sample.sm;
+    }
   }
   last_seen_ = newest;
-  if (all <= 0) return std::nullopt;
+  if (all <= 0 || !known) return std::nullopt;
   return own / all;
 }
 
 std::optional<std::vector<GpuProcess>> ProcessReader::list() {
   auto* ask = library_->functions().compute_processes;
-  if (ask == nullptr) return list_v1();
+  auto processes = ask != nullptr ? list_by(ask) : list_v1();
+  if (processes) add_mps_clients(*processes);
+  return processes;
+}
+
+/// Programs that compute through the Multi-Process Service have a list of their own; the common one
+/// shows the server in their place.
+void ProcessReader::add_mps_clients(Processes& processes) {
+  auto* ask = library_->functions().mps_processes;
+  if (ask == nullptr || processes.empty()) return;
+  const abi::Return before = status_;
+  const auto clients = list_by(ask);
+  status_ = before;  // a card that knows no such service is not a failure
+  if (!clients || clients->empty()) return;
+  for (GpuProcess& process : processes) {
+    const auto name = read_text(procfs_ / std::to_string(process.pid) / "comm");
+    process.mps_server = name && trim(*name) == mps_server_name;
+  }
+  for (const GpuProcess& client : *clients) {
+    const bool listed =
+        std::any_of(processes.begin(), processes.end(),
+                    [&](const GpuProcess& process) { return process.pid == client.pid; });
+    if (!listed) processes.push_back(client);
+  }
+}
+
+std::optional<std::vector<GpuProcess>> ProcessReader::list_by(ListFunction* ask) {
   constexpr std::size_t largest_entry = 32;
   abi::Return code = abi::insufficient_size;
   unsigned count = 0;

@@ -5,6 +5,7 @@
 #include "sensors/nvml/library.hpp"
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +16,8 @@ namespace ergo::nvml {
 struct GpuProcess {
   unsigned pid = 0;
   std::optional<std::uint64_t> memory_bytes;
+  /// The server of the Multi-Process Service: it computes for its clients, which are listed, too.
+  bool mps_server = false;
 };
 
 /// Reads a driver's list of compute processes from `bytes` (`count` entries). Drivers agree on 24
@@ -26,13 +29,15 @@ std::vector<GpuProcess> parse_processes(const std::vector<std::byte>& bytes, std
 /// a second.
 class ProcessReader {
  public:
+  /// `procfs` tells a server of the Multi-Process Service by its name.
   ProcessReader(std::shared_ptr<const Library> library, abi::Device device,
-                std::shared_ptr<const ProcessScope> scope);
+                std::shared_ptr<const ProcessScope> scope, std::filesystem::path procfs);
 
   struct Reading {
     /// 0..1: own SM utilisation over everybody's since the last reading; absent when the driver
     /// cannot tell.
     std::optional<double> share;
+    /// Of the measured program; absent while it has no context on the GPU, or the driver hides it.
     std::optional<double> memory_bytes;
     abi::Return status = abi::success;  ///< the last failure, to notice a lost device
   };
@@ -44,13 +49,20 @@ class ProcessReader {
   [[nodiscard]] abi::Return status() const { return status_; }
 
  private:
-  std::optional<double> share_by_utilization();
-  std::optional<std::vector<GpuProcess>> list();
-  std::optional<std::vector<GpuProcess>> list_v1();
+  using ListFunction = abi::DeviceGetComputeRunningProcesses_v3;
+  using Processes = std::vector<GpuProcess>;
+
+  std::optional<double> share_by_utilization(const Processes& processes);
+  std::optional<double> share_of_server(const Processes& processes) const;
+  std::optional<Processes> list();
+  std::optional<Processes> list_by(ListFunction* ask);
+  std::optional<Processes> list_v1();
+  void add_mps_clients(Processes& processes);
 
   std::shared_ptr<const Library> library_;
   abi::Device device_;
   std::shared_ptr<const ProcessScope> scope_;
+  std::filesystem::path procfs_;
   unsigned long long last_seen_ = 0;
   std::vector<abi::ProcessUtilizationSample> samples_;
   std::vector<std::byte> buffer_;

@@ -51,19 +51,24 @@ abi::Return give(abi::Device device, int FakeDevice::*counter, T* out, T value,
 }
 
 // Exported functions do not call each other: a test may take any of their names away.
-abi::Return list_processes(abi::Device device, unsigned* count, abi::ProcessInfo* out) {
+abi::Return list_processes(abi::Device device, const abi::ProcessInfo* processes, unsigned listed,
+                           unsigned* count, abi::ProcessInfo* out) {
   const abi::Return code = begin(device, &FakeDevice::process_calls);
   const FakeDevice& d = at(device);
   if (code != abi::success) return code;
   if (d.metrics_status != abi::success) return d.metrics_status;
-  const bool fits = out != nullptr && *count >= d.process_count;
-  *count = d.process_count;
+  const bool fits = out != nullptr && *count >= listed;
+  *count = listed;
   if (!fits) return abi::insufficient_size;
-  for (unsigned i = 0; i < d.process_count; ++i) {
-    std::memcpy(reinterpret_cast<char*>(out) + i * d.process_stride, &d.processes[i],
+  for (unsigned i = 0; i < listed; ++i) {
+    std::memcpy(reinterpret_cast<char*>(out) + i * d.process_stride, &processes[i],
                 sizeof(abi::ProcessInfo));
   }
   return abi::success;
+}
+
+abi::Return list_processes(abi::Device device, unsigned* count, abi::ProcessInfo* out) {
+  return list_processes(device, at(device).processes, at(device).process_count, count, out);
 }
 
 }  // namespace
@@ -251,6 +256,10 @@ abi::Return nvmlDeviceGetComputeRunningProcesses_v3(abi::Device device, unsigned
 abi::Return nvmlDeviceGetComputeRunningProcesses_v2(abi::Device device, unsigned* count,
                                                     abi::ProcessInfo* out) {
   return list_processes(device, count, out);
+}
+abi::Return nvmlDeviceGetMPSComputeRunningProcesses_v3(abi::Device device, unsigned* count,
+                                                       abi::ProcessInfo* out) {
+  return list_processes(device, at(device).mps_clients, at(device).mps_client_count, count, out);
 }
 abi::Return nvmlDeviceGetComputeRunningProcesses(abi::Device device, unsigned* count,
                                                  abi::ProcessInfoV1* out) {

@@ -60,6 +60,8 @@ struct FakeDevice {
   abi::Return sample_status = abi::success;
   abi::ProcessInfo processes[max_processes];
   unsigned process_count = 0;
+  abi::ProcessInfo mps_clients[max_processes];  ///< programs behind the Multi-Process Service
+  unsigned mps_client_count = 0;
   unsigned process_stride = 24;  ///< 32: the layout with a field more
 
   // Calls counted.

@@ -162,8 +162,8 @@ INSTANTIATE_TEST_SUITE_P(
         "nvmlDeviceGetPowerManagementLimit", "nvmlDeviceSetPowerManagementLimit",
         "nvmlDeviceGetProcessUtilization", "nvmlDeviceGetComputeRunningProcesses",
         "nvmlDeviceGetComputeRunningProcesses_v2", "nvmlDeviceGetComputeRunningProcesses_v3",
-        "nvmlGpmQueryDeviceSupport", "nvmlGpmSampleAlloc", "nvmlGpmSampleFree", "nvmlGpmSampleGet",
-        "nvmlGpmMetricsGet"),
+        "nvmlDeviceGetMPSComputeRunningProcesses_v3", "nvmlGpmQueryDeviceSupport",
+        "nvmlGpmSampleAlloc", "nvmlGpmSampleFree", "nvmlGpmSampleGet", "nvmlGpmMetricsGet"),
     [](const auto& info) { return std::string(info.param); });
 
 TEST(NvmlLibrary, WithoutCountOrHandlesThereIsNothingToMeterAndThatIsSaid) {

@@ -43,6 +43,15 @@ class Processes : public ::testing::Test {
     auto& d = fake.device();
     d.processes[d.process_count++] = {pid, memory, ~0U, ~0U};
   }
+  void serve(unsigned pid) {
+    const auto process = fake.folder() / std::to_string(pid);
+    std::filesystem::create_directories(process);
+    ASSERT_TRUE(write_text_atomically(process / "comm", "nvidia-cuda-mps\n").ok());
+  }
+  void client(unsigned pid, std::uint64_t memory) {
+    auto& d = fake.device();
+    d.mps_clients[d.mps_client_count++] = {pid, memory, ~0U, ~0U};
+  }
   Sensor& open() {
     found = FakeLibrary::discover(context);
     return *found.sensors.at(0);
@@ -101,7 +110,40 @@ TEST_F(Processes, AnEmptyListSaysNothingAboutShares) {
   open();
   const auto values = next();
   EXPECT_EQ(values.count("gpu0.process_share"), 0U);
-  EXPECT_DOUBLE_EQ(values.at("gpu0.process_memory"), 0.0);
+}
+
+TEST_F(Processes, AProgramWithoutAContextHasNoMemoryOnTheGpuRatherThanZero) {
+  open();
+  EXPECT_EQ(next().count("gpu0.process_memory"), 0U);
+  run(999, 5);
+  EXPECT_EQ(next().count("gpu0.process_memory"), 0U);
+  run(100, 7);
+  EXPECT_DOUBLE_EQ(next().at("gpu0.process_memory"), 7.0);
+}
+
+TEST_F(Processes, BehindTheMultiProcessServiceOurProgramIsNotMistakenForSomebodyElse) {
+  open();
+  serve(500);
+  run(500, 30);
+  use(500, 80, 1000);
+  client(100, 7);
+  const auto alone = next();
+  EXPECT_DOUBLE_EQ(alone.at("gpu0.process_share"), 1.0);
+  EXPECT_DOUBLE_EQ(alone.at("gpu0.process_memory"), 7.0);
+  client(999, 8);
+  use(500, 80, 2000);
+  EXPECT_EQ(next().count("gpu0.process_share"), 0U) << "which client works is not known";
+  fake.device().mps_clients[0].pid = 998;
+  use(500, 80, 3000);
+  EXPECT_DOUBLE_EQ(next().at("gpu0.process_share"), 0.0);
+}
+
+TEST_F(Processes, WithoutUtilisationTheServerOfAServiceIsNobodysNeighbour) {
+  open();
+  serve(500);
+  run(500, 30);
+  client(100, 7);
+  EXPECT_DOUBLE_EQ(next().at("gpu0.process_share"), 1.0);
 }
 
 TEST_F(Processes, MemoryThatTheDriverDoesNotTellIsAbsent) {
@@ -120,7 +162,7 @@ TEST_F(Processes, ListsAreReadOnceASecondHoweverFastTheSamplerIs) {
     ASSERT_TRUE(sensor.read(clock, batch).ok());
     clock.advance(Seconds(0.001));
   }
-  EXPECT_LE(fake.device().process_calls, 2 * 3);
+  EXPECT_LE(fake.device().process_calls, 3 * 3) << "utilisation and two lists";
   EXPECT_GE(fake.device().process_calls, 3);
 }
 
