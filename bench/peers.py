@@ -10,8 +10,10 @@ is the node's own, so the CPU time of the process is the tool's. AIPowerMeter is
 """
 import argparse
 import json
+import math
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -22,8 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ("nothing", "ergometer", "zeus", "codecarbon", "pyjoules")
 #: name: (preset, load): a counter renewed each 20 ms, one that is renewed each 100 ms and looks a quarter of the time.
 NODES = {"V100, square wave": ("v100", "square"), "A100, bursts": ("a100", "bursty")}
-#: Seconds of each window, in this order, again and again.
-WINDOWS = (0.3, 1.0, 0.5, 2.0)
+
+
+def lengths(count):
+    """Seconds of each window. Random, since whole multiples of a counter's ticks would favour those who do not ask when it ticked."""
+    draw = random.Random(7)
+    return [math.exp(draw.uniform(math.log(0.25), math.log(2.5))) for _ in range(count)]
+
 
 
 # ---- One tool in one process -------------------------------------------------------------------------------------------
@@ -130,11 +137,11 @@ def child(tool, windows):
     monitor.end()  # what a tool puts off until its first window belongs to none of those that count
     cpu, wall = cpu_seconds(), time.perf_counter()
     edge_s = 0.0
-    for i in range(windows):
+    for length in lengths(windows):
         a = time.perf_counter()
         monitor.begin()
         b = time.perf_counter()
-        time.sleep(WINDOWS[i % len(WINDOWS)])
+        time.sleep(length)
         c = time.perf_counter()
         monitor.end()
         edge_s += b - a + time.perf_counter() - c
@@ -151,13 +158,13 @@ def together(windows):
         monitor.begin()
         monitor.end()
     stamps = {tool: [] for tool in monitors}
-    for i in range(windows):
+    for i, length in enumerate(lengths(windows)):
         order = list(monitors)[i % len(monitors):] + list(monitors)[:i % len(monitors)]
         first = {}
         for tool in order:
             monitors[tool].begin()
             first[tool] = time.monotonic_ns()
-        time.sleep(WINDOWS[i % len(WINDOWS)])
+        time.sleep(length)
         for tool in reversed(order):
             last = time.monotonic_ns()
             stamps[tool].append((first[tool], last, monitors[tool].end()))
