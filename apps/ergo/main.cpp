@@ -56,11 +56,28 @@ bool start_simulated_node(ergo::cli::CommandLine& line, int argc, char** argv) {
   return true;
 }
 
+/// What CLI11 says, in the form of every other error, with the next step.
+std::string explain(const CLI::App* app, const CLI::Error& error) {
+  const auto verbs = app->get_subcommands();
+  const auto words = app->remaining();
+  std::string fact = error.what();
+  std::string remedy = "ergo --help lists the verbs";
+  if (!verbs.empty()) {
+    remedy = "ergo " + verbs.front()->get_name() + " --help shows what it takes";
+  } else if (!words.empty()) {
+    fact = "there is no verb or option '" + words.front() + "'";
+  } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    fact = "a verb is missing";
+  }
+  return "ergo: " + fact + "\n      " + remedy + "\n";
+}
+
 int run(int argc, char** argv) {
   ergo::cli::CommandLine line;
   line.program = split_program(argc, argv);
   if (!start_simulated_node(line, argc, argv)) return ergo::cli::own_failure;
   line.app.require_subcommand(1);
+  line.app.failure_message(explain);
   declare_simulated_node(line.app);
   line.app.set_version_flag("--version", std::string("ergo ") + ERGO_VERSION);
   ergo::cli::add_run(line);

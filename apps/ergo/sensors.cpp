@@ -36,8 +36,9 @@ std::vector<Probed> probe_all(Discovery& found, bool quick, Clock& clock) {
   return all;
 }
 
+/// An estimate has a new value at every read, so there is nothing to find out.
 const SignalProbe* probe_of(const Probed& probed, const SignalInfo& signal) {
-  if (!probed.probe) return nullptr;
+  if (!probed.probe || signal.provenance == Provenance::estimated) return nullptr;
   for (const SignalProbe& p : probed.probe->signals) {
     if (p.signal == signal.name) return &p;
   }
