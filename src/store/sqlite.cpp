@@ -6,10 +6,18 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 namespace ergo::sql {
 namespace {
+
+std::optional<std::filesystem::path> missing_folder(const std::string& path) {
+  std::error_code ignored;
+  auto folder = std::filesystem::path(path).parent_path();
+  if (folder.empty() || std::filesystem::exists(folder, ignored)) return std::nullopt;
+  return folder;
+}
 
 Error cannot_open(const std::string& path, int system_errno) {
   std::error_code ignored;
@@ -17,10 +25,9 @@ Error cannot_open(const std::string& path, int system_errno) {
     return Error{Errc::invalid_argument, path + " is a folder",
                  "name a file, for example " + path + "/ergo.db"};
   }
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty() && !std::filesystem::exists(folder, ignored)) {
+  if (const auto folder = missing_folder(path)) {
     return Error{Errc::not_found, "the folder of " + path + " does not exist",
-                 "mkdir -p " + folder.string()};
+                 "mkdir -p " + folder->string()};
   }
   if (!std::filesystem::exists(path, ignored) && (system_errno == 0 || system_errno == ENOENT)) {
     return Error{Errc::not_found, "there is no store " + path,
@@ -176,7 +183,15 @@ Result<Database> Database::open(const std::string& path, Open mode, int busy_tim
     if (auto version = database.number("PRAGMA schema_version"); !version) return version.error();
     return database;
   };
-  if (mode == Open::create) return attempt(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (mode == Open::create) {
+    auto made = attempt(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    std::error_code unseen;
+    if (made || made.error().code != Errc::not_found || missing_folder(path) ||
+        std::filesystem::exists(path, unseen))
+      return made;
+    return Error{Errc::permission, "cannot make the store " + path + ": its folder takes no files",
+                 "name a file in a folder that may be written"};
+  }
   if (mode == Open::write) return attempt(path, SQLITE_OPEN_READWRITE);
   auto read = attempt(path, SQLITE_OPEN_READONLY);
   std::error_code ignored;
