@@ -98,6 +98,8 @@ struct Runner::State {
   Clock& clock;
   std::shared_ptr<CurrentScope> scope;
   Discovery found;
+  /// A meter that was asked for and does not answer ends a run before anything has started.
+  Result<void> meters{};
 
   std::vector<Sensor*> sensors() const {
     std::vector<Sensor*> list;
@@ -105,22 +107,18 @@ struct Runner::State {
       list.push_back(sensor.get());
     return list;
   }
-  void open_meters();
+  Result<void> open_meters();
   Sampler::Observer observer(RunEvents& events) const;
   std::optional<Window> baseline(Timeline& timeline, RunEvents& events, SignalForwarder& signals,
                                  std::string_view phase);
 };
 
-void Runner::State::open_meters() {
-  for (const std::string& spec : options.meters) {
-    auto meter = meter::open(spec);
-    if (meter) {
-      found.sensors.push_back(std::move(*meter));
-    } else {
-      found.missing.push_back(
-          {"meter", "the meter '" + spec + "'", meter.error().message, meter.error().remedy});
-    }
-  }
+Result<void> Runner::State::open_meters() {
+  auto meters = meter::open_all(options.meters);
+  if (!meters) return meters.error();
+  for (auto& sensor : *meters)
+    found.sensors.push_back(std::move(sensor));
+  return {};
 }
 
 Sampler::Observer Runner::State::observer(RunEvents& events) const {
@@ -353,7 +351,7 @@ Runner::Runner(Environment environment, RunnerOptions options, Clock& clock)
                                            std::make_shared<CurrentScope>(),
                                            {}})) {
   state_->found = discover({state_->environment, state_->options.gpus, state_->scope});
-  state_->open_meters();
+  state_->meters = state_->open_meters();
 }
 
 Runner::~Runner() = default;
@@ -367,6 +365,7 @@ HostRecord Runner::host() const {
 }
 
 Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
+  if (!state_->meters) return state_->meters.error();
   auto signals = SignalForwarder::install();
   if (!signals) return signals.error();
   auto folder = TemporaryFolder::create("ergo-run");

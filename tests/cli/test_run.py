@@ -50,6 +50,11 @@ class ExitCodes(ErgoCase):
         self.assertEqual(done.returncode, 125)
         self.assertIn("ergo run [options] -- COMMAND", done.stderr)
 
+    def test_an_unknown_verb_is_named(self):
+        done = self.ergo("rum")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'rum'", done.stderr)
+
     def test_with_repeats_the_first_failure_is_the_exit_code(self):
         script = "n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) > n; exit $n"
         self.assertEqual(self.ergo("run", "-r", "3", "--", "sh", "-c", script).returncode, 1)
@@ -312,6 +317,37 @@ class Outputs(ErgoCase):
         self.assertEqual(done.returncode, 125)
         self.assertIn("notes.db", done.stderr)
         self.assertFalse((self.folder / "ran").exists())
+
+
+class Meters(ErgoCase):
+    def script(self, name, text):
+        path = self.folder / name
+        path.write_text("#!/bin/sh\n" + text)
+        path.chmod(0o755)
+        return path
+
+    def test_a_meter_is_a_channel_of_its_own_beside_the_total(self):
+        steady = self.script("steady", "while echo 100; do sleep 0.1; done\n")
+        plug = self.script("plug", "echo '{\"apower\":42.5}'\n")
+        _, report = self.run_json("--meter", f"exec={steady};value=1;period=100ms", "--meter",
+                                  f'exec={plug};after="apower":;every=200ms;channel=plug;name=mine', "--", "sleep", "1")
+        run = report["runs"][0]
+        node, mine = ({e["channel"]: e for e in run["energy"]}[name] for name in ("node", "plug"))
+        for energy, watts in ((node, 100), (mine, 42.5)):
+            self.assertLessEqual(energy["low_j"], watts * run["duration_s"])
+            self.assertGreaterEqual(energy["high_j"], watts * run["duration_s"])
+            self.assertFalse(energy["in_total"])
+        self.assertEqual(mine["source"], "meter.mine")
+
+    def test_a_meter_that_does_not_answer_ends_it_before_anything_runs(self):
+        plug = self.script("plug", "echo 1\n")
+        for meters, says in (([f"exec={plug};value=1;colour=red"], "colour"), (["exec=no-such-meter;value=1"], "no-such-meter"),
+                             ([f"exec={plug};value=1;every=1s"] * 2, "channel=NAME")):
+            flags = [word for meter in meters for word in ("--meter", meter)]
+            done = self.ergo("run", *flags, "--", "touch", "ran")
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(says, done.stderr)
+            self.assertFalse((self.folder / "ran").exists())
 
 
 class Simulated(ErgoCase):

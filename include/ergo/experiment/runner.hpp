@@ -84,7 +84,8 @@ class Runner {
   [[nodiscard]] const Discovery& discovery() const;
   [[nodiscard]] HostRecord host() const;
 
-  /// Errors: only what prevents any measurement (no temporary folder, no socket). A command that
+  /// Errors: only what prevents any measurement (a meter that does not answer, no temporary folder,
+  /// no socket). A command that
   /// fails, cannot be started or is killed is an outcome.
   Result<RunOutcome> run(const RunRequest& request, RunEvents& events);
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace ergo::meter {
 namespace {
@@ -164,6 +165,25 @@ Result<std::unique_ptr<Sensor>> open(const MeterSpec& spec) {
   auto sensor = std::make_unique<MeterSensor>(spec, std::move(*source), std::move(parser));
   if (auto first = sensor->wait_for_first(spec.wait); !first) return first.error();
   return std::unique_ptr<Sensor>(std::move(sensor));
+}
+
+Result<std::vector<std::unique_ptr<Sensor>>> open_all(const std::vector<std::string>& specs) {
+  std::vector<std::unique_ptr<Sensor>> meters;
+  std::set<std::string> channels;
+  for (const std::string& spec : specs) {
+    auto meter = open(spec);
+    if (!meter) {
+      const Error& error = meter.error();
+      return Error{error.code, "the meter '" + spec + "': " + error.message, error.remedy};
+    }
+    const std::string& channel = (*meter)->signals().front().channel;
+    if (!channels.insert(channel).second) {
+      return Error{Errc::invalid_argument, "two meters have the channel '" + channel + "'",
+                   "give each its own channel=NAME"};
+    }
+    meters.push_back(std::move(*meter));
+  }
+  return meters;
 }
 
 }  // namespace ergo::meter

@@ -33,6 +33,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ergo::meter {
 
@@ -61,5 +62,8 @@ Result<MeterSpec> parse_spec(std::string_view text);
 /// command prints no good line in time or ends.
 Result<std::unique_ptr<Sensor>> open(const MeterSpec& spec);
 Result<std::unique_ptr<Sensor>> open(std::string_view spec);
+
+/// All of them, or the first one's error, which names it. Two meters of one channel are an error.
+Result<std::vector<std::unique_ptr<Sensor>>> open_all(const std::vector<std::string>& specs);
 
 }  // namespace ergo::meter
