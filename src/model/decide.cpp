@@ -8,12 +8,6 @@
 namespace ergo {
 namespace {
 
-/// A limit breaks the promise when it is slower than this many times the slowdown accepted. That
-/// may happen with a probability of a quarter at most, whatever it saves; below that, each per cent
-/// of probability counts as much as 0.3 % of cost.
-constexpr double clearly = 1.2;
-constexpr double most_likely = 0.25;
-constexpr double broken_promise = 0.3;
 /// Degrees of freedom of the error of a predicted time: its tails are heavier than a normal's.
 constexpr double freedom = 4;
 
@@ -56,10 +50,10 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
       const double slowdown = p.log_time - predictions[top].log_time;
       const double sd = std::sqrt(std::max(p.var_time, 1e-12));
       if (slowdown > std::log1p(*decision.max_slowdown)) continue;
-      const double breaking = std::log1p(clearly * *decision.max_slowdown);
+      const double breaking = std::log1p(decision.caution.clearly * *decision.max_slowdown);
       const double breaks = stats::student_t_cdf((slowdown - breaking) / sd, freedom);
-      if (breaks > most_likely) continue;
-      cost += broken_promise * breaks;
+      if (breaks > decision.caution.most_likely) continue;
+      cost += decision.caution.price * breaks;
     }
     if (cost < least) {
       least = cost;

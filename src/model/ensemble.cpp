@@ -41,11 +41,10 @@ Traits traits_of(const Target& target) {
 }
 
 /// How much a curve with the one's traits tells about errors on a curve with the other's.
-double likeness(const Traits& a, const Traits& b) {
-  constexpr double background = 0.15;
-  const double power = (a.log_power - b.log_power) / 0.25;
-  const double slowdown = (a.log_slowdown - b.log_slowdown) / 0.3;
-  return background + std::exp(-0.5 * (power * power + slowdown * slowdown));
+double likeness(const Constants::Mixture& k, const Traits& a, const Traits& b) {
+  const double power = (a.log_power - b.log_power) / k.like_power;
+  const double slowdown = (a.log_slowdown - b.log_slowdown) / k.like_slowdown;
+  return k.background + std::exp(-0.5 * (power * power + slowdown * slowdown));
 }
 
 /// One point of a training curve that was predicted while its group was left out.
@@ -100,7 +99,7 @@ double weighted_quantile(std::vector<std::pair<double, double>> values, double s
 }
 
 /// Least mean absolute error over the simplex, drawn a little towards equal weights.
-Weights best_weights(const std::vector<Trial>& trials) {
+Weights best_weights(const std::vector<Trial>& trials, double even) {
   constexpr int steps = 10;
   Weights best{};
   best.fill(1.0 / member_count);
@@ -121,7 +120,7 @@ Weights best_weights(const std::vector<Trial>& trials) {
       double uneven = 0;
       for (double x : w)
         uneven += (x - 1.0 / member_count) * (x - 1.0 / member_count);
-      error *= 1.0 + 0.15 * uneven;
+      error *= 1.0 + even * uneven;
       if (error < least) {
         least = error;
         best = w;
@@ -161,8 +160,10 @@ class Ensemble : public Method {
   }
 
  private:
+  [[nodiscard]] const Constants::Mixture& mixture() const { return fits_->constants().mixture; }
+
   [[nodiscard]] Members make_members() const {
-    return {make_physical(fits_), make_nearest(), make_gaussian_process(fits_)};
+    return {make_physical(fits_), make_nearest(fits_), make_gaussian_process(fits_)};
   }
 
   static std::vector<MemberPredictions> ask(const Members& members, const Target& target) {
@@ -208,10 +209,10 @@ class Ensemble : public Method {
     std::vector<Trial> like = at->second;
     const Traits traits = traits_of(target);
     for (Trial& trial : like)
-      trial.weight *= likeness(trial.traits, traits);
+      trial.weight *= likeness(mixture(), trial.traits, traits);
     const bool foreign = std::none_of(train_.begin(), train_.end(),
                                       [&](const Curve* c) { return c->gpu == target.probes.gpu; });
-    return calibrated(like, foreign);
+    return calibrated(like, foreign, mixture());
   }
 
   /// With nothing to learn from there is the law alone, and the population's belief about it.
@@ -222,12 +223,13 @@ class Ensemble : public Method {
   }
 
   /// Across cards only the law carries over: the shape of a curve belongs to its card.
-  static Calibration calibrated(const std::vector<Trial>& trials, bool foreign) {
+  static Calibration calibrated(const std::vector<Trial>& trials, bool foreign,
+                                const Constants::Mixture& constants) {
     Calibration c;
     c.weights.fill(1.0 / member_count);
     if (foreign) c.weights = law_alone;
     if (trials.empty()) return c;
-    if (!foreign) c.weights = best_weights(trials);
+    if (!foreign) c.weights = best_weights(trials, constants.even);
     std::vector<std::pair<double, double>> time, energy, edp;
     for (const Trial& t : trials) {
       const Prediction p = mixed(t.predicted, c.weights);

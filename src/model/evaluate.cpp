@@ -89,10 +89,11 @@ void score_errors(const Curve& curve, const Target& target,
 }
 
 void score_choices(const Curve& curve, const Target& target,
-                   const std::vector<Prediction>& predictions, Method& method, Scores& scores) {
+                   const std::vector<Prediction>& predictions, Method& method,
+                   const Caution& caution, Scores& scores) {
   const auto chosen = [&](Objective objective, std::optional<double> slowdown) {
     if (const auto limit = method.choice(target, objective, slowdown)) return *curve.find(*limit);
-    return decide(predictions, {objective, slowdown, 0.0});
+    return decide(predictions, {objective, slowdown, 0.0, caution});
   };
   double least_energy = 1e300, least_edp = 1e300, least_allowed = 1e300;
   const double top_time = truth_of(curve.points.back()).time;
@@ -159,7 +160,8 @@ bool left_out_together(const Curve& a, const Curve& b, LeaveOut leave_out) {
   return a.workload == b.workload && (leave_out == LeaveOut::workload || a.config == b.config);
 }
 
-Scores score_curve(const Curve& curve, const Domain& domain, int probes, Method& method) {
+Scores score_curve(const Curve& curve, const Domain& domain, int probes, Method& method,
+                   const Caution& caution) {
   Target target;
   std::vector<CurvePoint> kept;
   for (const CurvePoint& point : curve.points)
@@ -172,13 +174,14 @@ Scores score_curve(const Curve& curve, const Domain& domain, int probes, Method&
   Scores scores;
   scores.curves = 1;
   if (probes > 0 && method.name() != "default") score_errors(curve, target, predictions, scores);
-  score_choices(curve, target, predictions, method, scores);
+  score_choices(curve, target, predictions, method, caution, scores);
   return scores;
 }
 
 DomainScores score_domain(const Data& data, const Domain& domain, const EvaluateOptions& options,
                           const std::string& name) {
-  const auto fits = std::make_shared<CurveFits>();
+  const Constants constants = options.constants != nullptr ? *options.constants : Constants{};
+  const auto fits = std::make_shared<CurveFits>(constants);
   DomainScores result{domain.source, domain.gpu, {}, {}};
   std::map<std::string, std::map<std::string, std::vector<Scores>>> by_workload;
   std::set<const Curve*> done;
@@ -201,7 +204,7 @@ DomainScores score_domain(const Data& data, const Domain& domain, const Evaluate
       if (options.leave_out != LeaveOut::gpu &&
           !left_out_together(*curve, *first, options.leave_out))
         continue;
-      const Scores scores = score_curve(*curve, domain, options.probes, *method);
+      const Scores scores = score_curve(*curve, domain, options.probes, *method, constants.caution);
       by_workload[curve->workload][curve->config].push_back(scores);
       result.curves.push_back({curve->workload, curve->config, scores});
       done.insert(curve);

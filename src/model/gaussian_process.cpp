@@ -15,17 +15,7 @@
 namespace ergo {
 namespace {
 
-/// Hyperparameters. Lengths are in natural logarithms of limit or power; amplitudes are of
-/// logarithms.
-struct Kernel {
-  double limit_length = 0.25;
-  double headroom_length = 0.35;
-  double shared = 0.05;    ///< sd of the error that all curves share
-  double workload = 0.03;  ///< sd of the error that configurations of one workload share
-  double curve = 0.04;     ///< sd of a curve's own error
-  double curve_length = 0.5;
-  double noise = 0.02;
-};
+using Kernel = Constants::Kernel;
 
 /// One residual of the law: where, whose, and how large.
 struct Residual {
@@ -53,7 +43,7 @@ double covariance(const Kernel& k, const Residual& a, const Residual& b) {
 class GaussianProcess : public Method {
  public:
   explicit GaussianProcess(std::shared_ptr<CurveFits> fits)
-      : fits_(std::move(fits)), law_(make_physical(fits_)) {}
+      : fits_(std::move(fits)), kernel_(fits_->constants().kernel), law_(make_physical(fits_)) {}
 
   std::string_view name() const override { return "gp"; }
   void fit(const Training& train) override {
@@ -239,9 +229,9 @@ class GaussianProcess : public Method {
   }
 
   std::shared_ptr<CurveFits> fits_;
+  Kernel kernel_;
   std::unique_ptr<Method> law_;
   Training train_;
-  Kernel kernel_;
   std::map<std::pair<std::string, std::vector<double>>, Learned> learned_;
 };
 

@@ -18,7 +18,7 @@ const std::vector<std::string>& method_names() {
 Result<std::unique_ptr<Method>> make_method(std::string_view name,
                                             const std::shared_ptr<CurveFits>& fits) {
   if (name == "physical") return make_physical(fits);
-  if (name == "nearest") return make_nearest();
+  if (name == "nearest") return make_nearest(fits);
   if (name == "gp") return make_gaussian_process(fits);
   if (name == "ergo") return make_ensemble(fits);
   if (name == "quadratic") return make_polynomial("quadratic", 2);

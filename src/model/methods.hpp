@@ -14,7 +14,7 @@ std::unique_ptr<Method> make_polynomial(std::string name, int degree);
 std::unique_ptr<Method> make_constant();
 std::unique_ptr<Method> make_default_policy();
 std::unique_ptr<Method> make_gpyjoules();
-std::unique_ptr<Method> make_nearest();
+std::unique_ptr<Method> make_nearest(const std::shared_ptr<CurveFits>& fits);
 std::unique_ptr<Method> make_physical(std::shared_ptr<CurveFits> fits);
 std::unique_ptr<Method> make_gaussian_process(std::shared_ptr<CurveFits> fits);
 std::unique_ptr<Method> make_ensemble(std::shared_ptr<CurveFits> fits);

@@ -2,6 +2,7 @@
 // weighted by how well it explains the probes.
 
 #include "model/methods.hpp"
+#include "model/physical.hpp"
 #include "model/view.hpp"
 
 #include <Eigen/Dense>
@@ -10,14 +11,6 @@
 
 namespace ergo {
 namespace {
-
-struct Bandwidth {
-  double power = 0.06;         ///< sd of the log power by which curves of like kind differ
-  double time = 0.05;          ///< as power, for the log of time ratios
-  double length = 0.6;         ///< over how much of the log of the limit a residual keeps its value
-  double noise = 0.015;        ///< sd of one measurement's log
-  double same_workload = 4.0;  ///< how much more another configuration of the same workload counts
-};
 
 /// Covariance of residuals at the probes and between probes and limits: a common level plus a
 /// smooth part.
@@ -49,11 +42,13 @@ ResidualPrior residual_prior(const Target& target, double level, double smooth, 
 
 class Nearest : public Method {
  public:
+  explicit Nearest(const Constants::Transfer& constants) : constants_(constants) {}
+
   std::string_view name() const override { return "nearest"; }
   void fit(const Training& train) override { train_ = train; }
 
   std::vector<Prediction> predict(const Target& target) override {
-    Bandwidth h;
+    Constants::Transfer h = constants_;
     const double time_noise = std::hypot(h.noise, target.noise);
     const auto neighbors = neighbors_of(train_, target);
     if (!neighbors.empty() && neighbors.front().curve->gpu != target.probes.gpu) {
@@ -151,13 +146,14 @@ class Nearest : public Method {
     return out;
   }
 
+  Constants::Transfer constants_;
   Training train_;
 };
 
 }  // namespace
 
-std::unique_ptr<Method> make_nearest() {
-  return std::make_unique<Nearest>();
+std::unique_ptr<Method> make_nearest(const std::shared_ptr<CurveFits>& fits) {
+  return std::make_unique<Nearest>(fits->constants().transfer);
 }
 
 }  // namespace ergo

@@ -36,7 +36,7 @@ class Physical : public Method {
     const double highest = target.range.highest_w;
     const Belief prior = learned_prior(target);
     Fit found = physics::fit(prior, observations_of(target.probes.points, highest),
-                             {std::hypot(0.02, target.noise), 0.02});
+                             {std::hypot(law().noise, target.noise), law().noise});
     if (target.probes.points.empty()) {
       // Without a probe the prediction is relative to the highest limit: the scale is 0 by
       // definition.
@@ -53,14 +53,7 @@ class Physical : public Method {
  private:
   static Prediction at(const Fit& found, double limit_w, double highest_w) {
     const auto value = physics::evaluate(found.parameters, limit_w / highest_w);
-    Eigen::Matrix<double, 2, physics::count> j;
-    for (int i = 0; i < physics::count; ++i) {
-      Vector moved = found.parameters;
-      moved[i] += 1e-4;
-      const auto other = physics::evaluate(moved, limit_w / highest_w);
-      j(0, i) = (other.log_time - value.log_time) / 1e-4;
-      j(1, i) = (other.log_power - value.log_power) / 1e-4;
-    }
+    const physics::Slopes j = physics::slopes(found.parameters, limit_w / highest_w);
     const Eigen::Matrix2d c = j * found.covariance * j.transpose();
     return {limit_w,        value.log_time, value.log_power + std::log(highest_w),
             c(0, 0) + 4e-4, c(1, 1) + 4e-4, c(0, 1)};
@@ -69,26 +62,27 @@ class Physical : public Method {
   /// The population's belief, moved to where the training curves' parameters lie (one step of
   /// expectation maximisation; workloads count equally).
   Belief learned_prior(const Target& target) {
-    Belief prior = physics::population();
+    // Of a card that none of the curves is from, less is known.
+    const bool foreign = std::none_of(train_.begin(), train_.end(),
+                                      [&](const Curve* c) { return c->gpu == target.probes.gpu; });
+    const Belief prior = physics::population(foreign ? law().foreign_width : law().width);
     std::vector<std::pair<const Fit*, double>> fits;
     for (const Neighbor& n : neighbors_of(train_, target)) {
       if (n.points.size() < 3) continue;
       fits.emplace_back(&fits_->of(*n.curve, range_of(train_, n.curve->gpu).highest_w),
-                        n.weight * (n.same_workload ? 3.0 : 1.0));
+                        n.weight * (n.same_workload ? law().same_workload : 1.0));
     }
     if (fits.empty()) return prior;
-    // Of a card that none of the curves is from, less is known.
-    const bool foreign = std::none_of(train_.begin(), train_.end(),
-                                      [&](const Curve* c) { return c->gpu == target.probes.gpu; });
     double total = 0.0;
     Vector mean = Vector::Zero();
     for (const auto& [fit, weight] : fits) {
       mean += weight * fit->parameters;
       total += weight;
     }
-    const double belief_in_population = foreign ? 20.0 : 0.5;  // in workloads
+    const double belief_in_population =
+        foreign ? law().foreign_mean : law().own_mean;  // in workloads
     mean = (mean + belief_in_population * prior.mean) / (total + belief_in_population);
-    const double belief_in_spread = foreign ? 60.0 : 2.0;
+    const double belief_in_spread = foreign ? law().foreign_spread : law().own_spread;
     Matrix spread = belief_in_spread * prior.covariance;
     for (const auto& [fit, weight] : fits) {
       const Vector d = fit->parameters - mean;
@@ -103,6 +97,8 @@ class Physical : public Method {
     return {mean, spread};
   }
 
+  [[nodiscard]] const Constants::Law& law() const { return fits_->constants().law; }
+
   std::shared_ptr<CurveFits> fits_;
   Training train_;
 };
@@ -112,8 +108,9 @@ class Physical : public Method {
 const Fit& CurveFits::of(const Curve& curve, double highest_w) {
   const auto [at, added] = fits_.try_emplace({&curve, highest_w});
   if (added) {
-    at->second =
-        physics::fit(physics::population(), observations_of(curve.points, highest_w), {0.02, 0.02});
+    at->second = physics::fit(physics::population(constants_.law.width),
+                              observations_of(curve.points, highest_w),
+                              {constants_.law.noise, constants_.law.noise});
   }
   return at->second;
 }

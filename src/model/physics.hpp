@@ -36,14 +36,19 @@ struct Point {
 /// Time and power under `limit` (a fraction of the highest limit).
 Point evaluate(const Vector& parameters, double limit);
 
+/// Derivatives of ln time (row 0) and ln power (row 1) by the parameters.
+using Slopes = Eigen::Matrix<double, 2, count>;
+Slopes slopes(const Vector& parameters, double limit);
+
 /// A normal belief about the parameters.
 struct Belief {
   Vector mean;
   Matrix covariance;
 };
 
-/// What is believed of a workload on a GPU of which nothing is known.
-Belief population();
+/// What is believed of a workload on a GPU of which nothing is known; `width` multiplies the
+/// standard deviations.
+Belief population(double width = 1.0);
 
 struct Observation {
   double limit = 0.0;

@@ -83,8 +83,9 @@ double Scenarios::cost(const Curve& truth, std::size_t choice) const {
   };
   const double highest = at(top);
   const double relative = at(choice) / highest;
-  const bool broken = decision_.max_slowdown && truth.log_time[choice] - truth.log_time[top] >
-                                                    std::log1p(1.2 * *decision_.max_slowdown);
+  const bool broken =
+      decision_.max_slowdown && truth.log_time[choice] - truth.log_time[top] >
+                                    std::log1p(decision_.caution.clearly * *decision_.max_slowdown);
   // A broken promise saves nothing: it will be taken back.
   return broken ? std::max(relative, 1.0) : relative;
 }

@@ -8,10 +8,19 @@
 
 namespace ergo {
 
+/// What an uncertain slowdown costs a choice with `max_slowdown`. A limit breaks the promise when
+/// it is slower than `clearly` times what was accepted.
+struct Caution {
+  double clearly = 1.2;
+  double most_likely = 0.25;  ///< largest probability of breaking it, whatever that saves
+  double price = 0.3;         ///< below that: how much cost a probability of 1 counts as
+};
+
 struct Decision {
   Objective objective = Objective::energy;
   std::optional<double> max_slowdown;  ///< 0.05: at most 5 % slower than under the highest limit
   double host_w = 0.0;                 ///< power of the host, which a slower run costs for longer
+  Caution caution = {};
 };
 
 /// The index into `predictions` (not empty, ascending by limit) of the limit to choose. Limits

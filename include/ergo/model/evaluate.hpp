@@ -10,6 +10,8 @@
 
 namespace ergo {
 
+struct Constants;
+
 enum class LeaveOut { workload, config, gpu };
 
 struct EvaluateOptions {
@@ -17,6 +19,7 @@ struct EvaluateOptions {
   int probes = 1;                            ///< 0..3; see probe_limits
   std::vector<std::string> methods{"ergo"};  ///< names as in method_names()
   int threads = 0;                           ///< 0: one per CPU, at most one per domain
+  const Constants* constants = nullptr;      ///< null: the built-in ones
 };
 
 struct DataSource {
