@@ -1,6 +1,7 @@
 // How well `ergo tune` decides: jobs of ten minutes on the simulated node's physics, hybrid rule
 // and Zeus's exhaustive rule beside it. Prints the table of docs/results/; nothing here is timed.
-//   ./build/bin/tune_scenarios [SEEDS]
+//   ./build/bin/tune_scenarios [SEEDS [TEXT]]
+// With TEXT: only the situations whose name holds it, and a line for each job.
 
 #include "unit/experiment/tune_job.hpp"
 
@@ -77,9 +78,36 @@ test::Work minutes(const std::string& preset, test::Work work, double length) {
   return work;
 }
 
+/// Only situations whose name holds it are run, job by job.
+std::string chosen;
+
+void tell(const test::Job& job, const Kind& kind, const TuneOptions& options,
+          const test::Ran& ran) {
+  const double truth = 1 - ran.joules / ran.default_joules;
+  const auto share = [&](double joules) { return joules / ran.default_joules * 100; };
+  std::printf("  %-5s %-14s %llu:", job.preset.c_str(), kind.name,
+              static_cast<unsigned long long>(job.seed));
+  if (ran.report.settled_w) {
+    std::printf(" %3.0f W, regret %5.2f, profiling %5.2f", *ran.report.settled_w,
+                test::regret_of(job, job.works.back(), options, *ran.report.settled_w) * 100,
+                ran.report.profiling_cost.value_or(0) * 100);
+  }
+  std::printf(", saved %6.2f", truth * 100);
+  if (ran.report.saved_j) {
+    std::printf(", claimed %6.2f (%6.2f..%6.2f)", share(ran.report.saved_j->value),
+                share(ran.report.saved_j->low), share(ran.report.saved_j->high));
+  }
+  std::printf(", %d changes:", ran.report.phase_changes);
+  for (const TuneWindow& w : ran.report.windows)
+    std::printf(" %c%.0f@%.0f+%.0f", w.purpose[0], w.limit_w, (w.begin - Instant{}).value(),
+                w.duration().value());
+  std::printf("\n");
+}
+
 /// All cards, kinds of work and seeds of one situation.
 template <class Make>
 void run(const std::string& name, int seeds, const char* goal, TuneRule rule, Make make) {
+  if (name.find(chosen) == std::string::npos) return;
   Row row;
   for (const char* preset : presets) {
     for (const Kind& kind : kinds) {
@@ -92,7 +120,9 @@ void run(const std::string& name, int seeds, const char* goal, TuneRule rule, Ma
         TuneOptions options = test::options_for(job);
         options.goal = *TuneGoal::parse(goal);
         options.rule = rule;
-        row.add(job, job.works.back(), options, test::run_job(job, options));
+        const test::Ran ran = test::run_job(job, options);
+        if (!chosen.empty()) tell(job, kind, options, ran);
+        row.add(job, job.works.back(), options, ran);
       }
     }
   }
@@ -146,5 +176,6 @@ void all(int seeds) {
 }  // namespace ergo
 
 int main(int argc, char** argv) {
+  if (argc > 2) ergo::chosen = argv[2];
   ergo::all(argc > 1 ? std::max(1, std::atoi(argv[1])) : 10);
 }

@@ -88,7 +88,7 @@ std::int64_t next_event(const Gpu& gpu) {
 void observe_slot(Slot& slot, std::int64_t from_ns, std::int64_t to_ns, double share) {
   const bool runs = slot.rate > 0.0;
   slot.sm.observe(from_ns, to_ns, runs ? slot.demand.compute * share : 0.0);
-  slot.memory.observe(from_ns, to_ns, runs ? slot.demand.memory * share : 0.0);
+  slot.memory.observe(from_ns, to_ns, runs ? slot.demand.memory * slot.rate : 0.0);
   if (!runs) return;
   slot.work_done_s =
       std::min(slot.work_target_s, slot.work_done_s + slot.rate * seconds(to_ns - from_ns));
@@ -104,13 +104,15 @@ void pass_time(Gpu& gpu, std::int64_t to_ns) {
   gpu.true_j = gpu.segment.before + gpu.segment.level * seconds(to_ns - gpu.segment.start_ns);
   observe(gpu.sensor, from_ns, to_ns, gpu.point.power_w);
   const bool busy = mix.total.active();
+  // The same work moves the same bytes: a slower one moves them at a lower rate.
+  const double moved = traffic(gpu.preset(), mix.total, gpu.point.effective_clock_mhz);
   gpu.busy_s += busy ? dt : 0.0;
   gpu.sm_s += mix.total.compute * dt;
-  gpu.memory_s += mix.total.memory * dt;
+  gpu.memory_s += moved * dt;
   gpu.capped_s += gpu.point.power_capped ? dt : 0.0;
   gpu.slowed_s += gpu.point.beyond_cliff ? dt : 0.0;
   gpu.utilization.observe(from_ns, to_ns, busy ? 1.0 : 0.0);
-  gpu.memory_utilization.observe(from_ns, to_ns, mix.total.memory);
+  gpu.memory_utilization.observe(from_ns, to_ns, moved);
   gpu.script_sm.observe(from_ns, to_ns, gpu.script.now.compute * mix.share);
   for (Slot& slot : gpu.slots) {
     if (slot.pid != 0) observe_slot(slot, from_ns, to_ns, mix.share);

@@ -45,11 +45,14 @@ double speed(const Preset& preset, double memory_bound, double effective_clock_m
   return 1.0 / ((1.0 - b) * preset.max_mhz / effective_clock_mhz + b);
 }
 
+double traffic(const Preset& preset, const Demand& demand, double effective_clock_mhz) {
+  return demand.memory * speed(preset, demand.memory_bound, effective_clock_mhz);
+}
+
 double power_at(const Preset& preset, const Demand& demand, double clock_mhz, double idle_w) {
   const double core =
       switching(preset, clock_mhz) * (preset.clocked_w + preset.compute_w * demand.compute);
-  const double memory =
-      preset.memory_w * demand.memory * speed(preset, demand.memory_bound, clock_mhz);
+  const double memory = preset.memory_w * traffic(preset, demand, clock_mhz);
   return idle_w + core + memory;
 }
 

@@ -197,7 +197,7 @@ void Tuner::State::take_profile(const TuneWindow& window) {
 void Tuner::State::settle(double limit) {
   phase().settled_w = limit;
   const auto at = phase().measured(top()).at(limit);
-  phase().log_time = at.log_time;
+  phase().log_time = at.log_cycles_time;
   phase().log_power = at.log_power;
   phase().se = 0;
   suspicious = false;

@@ -14,6 +14,7 @@ struct Measured {
   double log_time = 0.0;
   double log_power = 0.0;
   double host_w = 0.0;
+  double log_cycles_time = 0.0;  ///< seconds per unit that is counted: as windows have it
 };
 using MeasuredLimits = std::map<double, Measured>;
 

@@ -32,10 +32,22 @@ double time_error(const TuneWindow& w) {
   return w.se_time;
 }
 
-/// value ± its 95 % half-width, summed over phases: values add, half-widths in quadrature.
+/// Of the same work under the default limit. `below`, `above`: how much less or more it may be
+/// because nobody counts the work.
+struct Level {
+  double amount = 0;
+  double half = 0;
+  double below = 0;
+  double above = 0;
+};
+
+/// Summed over phases: values add, half-widths in quadrature, what is not known of the work as it
+/// is.
 struct Sum {
   double value = 0;
   double square = 0;
+  double below = 0;
+  double above = 0;
 
   void add(double amount, double half) {
     value += amount;
@@ -43,33 +55,39 @@ struct Sum {
   }
   [[nodiscard]] Estimate estimate() const {
     const double half = std::sqrt(square);
-    return {value, value - half, value + half};
+    return {value, value - half - below, value + half + above};
   }
 };
 
-/// Of the same work under the default limit.
-struct Level {
-  double amount = 0;
-  double half = 0;
-};
+Level under_default(const Totals& totals, const DefaultLevel& level, const Factor& more) {
+  const double cycles = totals.did.work * std::exp(level.mean);
+  const double amount = cycles * std::exp(more.value);
+  return {amount, amount * t_quantile(level.freedom) * level.se,
+          amount - cycles * std::exp(more.low), cycles * std::exp(more.high) - amount};
+}
 
-Level under_default(const Totals& totals, const DefaultLevel& level) {
-  const double amount = totals.work * std::exp(level.mean);
-  return {amount, amount * t_quantile(level.freedom) * level.se};
+/// How much more work was done than its cycles say.
+Factor more_work(const Totals& totals, const std::vector<const TuneWindow*>& defaults) {
+  Progress reference;
+  double square = 0;
+  for (const TuneWindow* w : defaults) {
+    reference.add(progress_of(*w));
+    square += w->se_traffic * w->se_traffic;
+  }
+  const auto n = static_cast<double>(defaults.size());
+  return more_than_cycles(totals.did, reference, std::sqrt(square) / n);
 }
 
 }  // namespace
 
 void Totals::add(const TuneObservation& o) {
-  seconds += (o.end - o.begin).value();
+  did.add(o);
   joules += o.joules + o.host_joules;
-  work += o.work;
 }
 
 void Totals::add(const Totals& o) {
-  seconds += o.seconds;
+  did.add(o.did);
   joules += o.joules;
-  work += o.work;
 }
 
 std::vector<const TuneWindow*> Phase::defaults(double default_w) const {
@@ -99,17 +117,26 @@ MeasuredLimits Phase::measured(double default_w) const {
                      before->log_power + s * (after->log_power - before->log_power));
   };
   const TuneWindow& reference = *defaults.back();
+  Progress together;
+  for (const TuneWindow* d : defaults)
+    together.add(progress_of(*d));
   for (const TuneWindow& w : windows) {
     Measured& m = out[w.limit_w];
     const auto [time, power] = at(w);
     const bool is_default = w.limit_w == default_w;
-    m.log_time += is_default ? reference.log_time : reference.log_time + w.log_time - time;
+    const double cycles_time =
+        is_default ? reference.log_time : reference.log_time + w.log_time - time;
+    m.log_cycles_time += cycles_time;
+    m.log_time += cycles_time;
+    if (!is_default)
+      m.log_time -= more_than_cycles(progress_of(w), together, w.se_traffic).value;
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
     ++counts[w.limit_w];
   }
   for (auto& [limit, m] : out) {
     m.log_time /= counts[limit];
+    m.log_cycles_time /= counts[limit];
     m.log_power /= counts[limit];
     m.host_w /= counts[limit];
   }
@@ -167,27 +194,35 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, double 
   bool compared = false;
   for (const Phase& phase : phases) {
     report.joules += phase.all.joules;
-    report.seconds += phase.all.seconds;
-    report.profiling += Seconds(phase.before_settling.seconds);
+    report.seconds += phase.all.did.seconds;
+    report.profiling += Seconds(phase.before_settling.did.seconds);
     const auto defaults = phase.defaults(default_w);
     const bool changed = std::any_of(phase.windows.begin(), phase.windows.end(),
                                      [&](const TuneWindow& w) { return w.limit_w != default_w; });
     // Work that always ran under the default saved nothing and lost nothing.
     if (defaults.empty() || !changed) continue;
     compared = true;
-    const Level energy =
-        under_default(phase.all, default_level(defaults, phase.last, energy_of, energy_error));
-    const Level time =
-        under_default(phase.all, default_level(defaults, phase.last, time_of_window, time_error));
+    const Factor more = more_work(phase.all, defaults);
+    const Level energy = under_default(
+        phase.all, default_level(defaults, phase.last, energy_of, energy_error), more);
+    const Level time = under_default(
+        phase.all, default_level(defaults, phase.last, time_of_window, time_error), more);
     saved.add(energy.amount - phase.all.joules, energy.half);
-    lost.add(phase.all.seconds - time.amount, time.half);
+    saved.below += energy.below;
+    saved.above += energy.above;
+    // Slower than the default would have been: the more work, the less slow.
+    lost.add(phase.all.did.seconds - time.amount, time.half);
+    lost.below += time.above;
+    lost.above += time.below;
     if (!phase.settled_w) continue;
     const MeasuredLimits measured = phase.measured(default_w);
     const auto settled = measured.find(*phase.settled_w);
     if (settled == measured.end()) continue;
     const Measured& m = settled->second;
-    const double same_work = phase.before_settling.work *
-                             std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
+    const double work = phase.before_settling.did.work *
+                        std::exp(more_work(phase.before_settling, defaults).value);
+    const double same_work =
+        work * std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
     above += phase.before_settling.joules - same_work;
     report.profiling_cost = 0;
   }

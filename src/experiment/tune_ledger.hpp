@@ -2,6 +2,7 @@
 // What the job used and what the default limit would have used, kind of work by kind of work.
 
 #include "experiment/tune_choice.hpp"
+#include "experiment/tune_progress.hpp"
 #include "experiment/tune_window.hpp"
 
 #include <optional>
@@ -9,11 +10,10 @@
 
 namespace ergo::tune {
 
-/// Seconds, joules (host included) and units of work.
+/// What was done and the joules it took, host included.
 struct Totals {
-  double seconds = 0;
+  Progress did;
   double joules = 0;
-  double work = 0;
 
   void add(const TuneObservation& o);
   void add(const Totals& o);

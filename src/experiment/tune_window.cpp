@@ -1,5 +1,7 @@
 #include "experiment/tune_window.hpp"
 
+#include "experiment/tune_progress.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -13,21 +15,21 @@ namespace tune {
 namespace {
 
 struct Sums {
-  double seconds = 0;
+  Progress did;
   double joules = 0;
   double host = 0;
-  double work = 0;
 
   void add(const TuneObservation& o, double sign = 1) {
-    seconds += sign * (o.end - o.begin).value();
+    did.add(o, sign);
     joules += sign * o.joules;
     host += sign * o.host_joules;
-    work += sign * o.work;
   }
-  [[nodiscard]] bool usable() const { return seconds > 0 && joules > 0 && work > 0; }
-  [[nodiscard]] double log_time() const { return std::log(seconds / work); }
-  [[nodiscard]] double log_power() const { return std::log(joules / seconds); }
-  [[nodiscard]] double log_energy() const { return std::log((joules + host) / work); }
+  [[nodiscard]] bool usable() const { return did.seconds > 0 && joules > 0 && did.work > 0; }
+  [[nodiscard]] double log_time() const { return std::log(did.seconds / did.work); }
+  [[nodiscard]] double log_power() const { return std::log(joules / did.seconds); }
+  [[nodiscard]] double log_energy() const { return std::log((joules + host) / did.work); }
+  [[nodiscard]] double log_traffic() const { return std::log(did.activity.traffic_s / did.work); }
+  [[nodiscard]] bool traffic() const { return !did.counted && did.activity.traffic_s > 0; }
 };
 
 /// Standard error by leaving out groups of consecutive slices (delete-a-group jackknife):
@@ -72,13 +74,16 @@ std::optional<TuneWindow> WindowGatherer::measured() const {
   window.begin = slices_.front().begin;
   window.end = slices_.back().end;
   window.joules = all.joules + all.host;
-  window.work = all.work;
+  window.work = all.did.work;
   window.log_time = all.log_time();
   window.log_power = all.log_power();
-  window.host_w = all.host / all.seconds;
+  window.host_w = all.host / all.did.seconds;
   window.se_time = standard_error(without, [](const Sums& s) { return s.log_time(); });
   window.se_power = standard_error(without, [](const Sums& s) { return s.log_power(); });
   window.se_energy = standard_error(without, [](const Sums& s) { return s.log_energy(); });
+  if (!all.did.counted) window.activity = all.did.activity;
+  if (std::all_of(without.begin(), without.end(), [](const Sums& s) { return s.traffic(); }))
+    window.se_traffic = standard_error(without, [](const Sums& s) { return s.log_traffic(); });
   return window;
 }
 

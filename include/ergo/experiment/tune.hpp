@@ -50,6 +50,15 @@ struct TuneOptions {
   std::string gpu;        ///< its name
 };
 
+/// What a GPU shows of work that nobody counts.
+struct TuneActivity {
+  double busy_s = 0.0;  ///< time with any kernel
+  /// Memory utilisation x time, summed over GPUs; 0: not read.
+  double traffic_s = 0.0;
+  /// Half of the last digit of memory utilisation: 0.005 for NVML's whole per cents.
+  double traffic_error = 0.005;
+};
+
 /// A stretch of the job. Consecutive stretches do not overlap.
 struct TuneObservation {
   Instant begin;
@@ -59,6 +68,8 @@ struct TuneObservation {
   /// Items finished, when `begin` and `end` are the ends of items; else any number that grows with
   /// the work that was done.
   double work = 0.0;
+  /// Without items: what the GPUs show beside clock x busy time, which is then `work`.
+  std::optional<TuneActivity> activity;
 };
 
 /// One measurement under one limit. Logarithms are natural.
@@ -74,6 +85,8 @@ struct TuneWindow {
   double se_time = 0.0;  ///< standard errors of the logarithms
   double se_power = 0.0;
   double se_energy = 0.0;
+  std::optional<TuneActivity> activity;
+  double se_traffic = 0.0;  ///< of ln(traffic / work)
   std::string purpose;  ///< "default", "probe", "check", "settled", "profile"
 
   [[nodiscard]] Seconds duration() const { return end - begin; }

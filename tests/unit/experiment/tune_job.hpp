@@ -10,6 +10,7 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ergo::test {
@@ -33,6 +34,7 @@ struct Job {
     return sim::Demand{0, 0, 0};
   };
   bool marks = true;
+  bool utilization = true;  ///< without marks: of memory is read
   std::uint64_t seed = 1;
 };
 
@@ -133,7 +135,7 @@ class JobRun {
       const double rate =
           busy ? sim::speed(preset_, demand.memory_bound, point.effective_clock_mhz) / over : 1.0;
       double dt = std::min({0.05, next_noise_ - t_, (busy ? work / rate : wait)});
-      if (!job_.marks) dt = std::min(dt, slice_begin_ + 1.0 - t_);
+      if (!job_.marks) dt = std::min({dt, slice_begin_ + 1.0 - t_, next_reading_ - t_});
       dt = std::max(dt, 1e-9);
       const double settles = 30 + preset_.kelvin_per_watt * point.power_w;
       heat_ = settles + (heat_ - settles) * std::exp(-dt / preset_.heat_time_constant_s);
@@ -146,8 +148,21 @@ class JobRun {
       } else {
         wait -= dt;
       }
+      if (total.active()) {
+        busy_ += dt;
+        moved_ += dt * sim::traffic(preset_, total, point.effective_clock_mhz);
+      }
+      if (!job_.marks && t_ >= next_reading_ - 1e-9) read();
       if (!job_.marks && t_ - slice_begin_ >= 1.0 - 1e-9) emit();
     }
+  }
+
+  /// NVML's utilisation of the last 200 ms, in whole per cents.
+  void read() {
+    activity_.busy_s += std::round(busy_ / reading_period * 100) / 100 * reading_period;
+    activity_.traffic_s += std::round(moved_ / reading_period * 100) / 100 * reading_period;
+    busy_ = moved_ = 0;
+    next_reading_ += reading_period;
   }
 
   void emit() {
@@ -156,6 +171,7 @@ class JobRun {
     o.end = now();
     o.joules = slice_joules_ * (1 + job_.sensor_noise * normal_(random_));
     o.work = work_;
+    if (!job_.marks && job_.utilization) o.activity = std::exchange(activity_, {});
     slice_begin_ = t_;
     slice_joules_ = 0;
     work_ = 0;
@@ -179,6 +195,11 @@ class JobRun {
   double slice_begin_ = 0;
   double slice_joules_ = 0;
   double work_ = 0;
+  static constexpr double reading_period = 0.2;
+  TuneActivity activity_;
+  double busy_ = 0;   ///< seconds since the last reading
+  double moved_ = 0;  ///< traffic x seconds, likewise
+  double next_reading_ = reading_period;
   double level_ = 1;
   double next_noise_ = 0;
   double heat_ = 35;
