@@ -23,12 +23,16 @@ Instant SystemClock::now() const noexcept {
 
 bool SystemClock::sleep_until(Instant t, std::stop_token stop) {
   // A condition variable wakes at once on a stop request; its steady clock is CLOCK_MONOTONIC on
-  // Linux.
+  // Linux. condition_variable_any takes the token itself, but allocates memory at every call.
   std::mutex mutex;
-  std::condition_variable_any wake;
+  std::condition_variable wake;
+  const std::stop_callback on_stop(stop, [&] {
+    const std::lock_guard seen_or_waiting(mutex);
+    wake.notify_one();
+  });
   std::unique_lock lock(mutex);
   const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(t.ns)};
-  wake.wait_until(lock, stop, until, [&] { return now() >= t; });
+  wake.wait_until(lock, until, [&] { return stop.stop_requested() || now() >= t; });
   return !stop.stop_requested();
 }
 

@@ -3,7 +3,9 @@
 #include "ergo/core/parse.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,14 +58,21 @@ Error gone(const std::filesystem::path& path) {
 Result<Attribute> Attribute::open(std::filesystem::path path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("cannot open " + path.string(), errno);
-  return Attribute(std::move(path), std::move(fd));
+  struct statfs system {};
+  const bool kernels = ::fstatfs(fd.get(), &system) == 0 && system.f_type == SYSFS_MAGIC;
+  return Attribute(std::move(path), std::move(fd), !kernels);
+}
+
+/// A file without a name any more was deleted or replaced. In the true sysfs this never happens
+/// while the device lives.
+bool Attribute::was_replaced() const {
+  if (!replaceable_) return false;
+  struct stat status {};
+  return ::fstat(fd_.get(), &status) != 0 || status.st_nlink == 0;
 }
 
 Result<std::size_t> Attribute::read(std::span<char> buffer) {
-  // A file without a name any more was deleted or replaced. In the true sysfs this never happens
-  // while the device lives.
-  struct stat status {};
-  if (::fstat(fd_.get(), &status) != 0 || status.st_nlink == 0) {
+  if (was_replaced()) {
     auto again = open(path_);
     if (!again) return again.error().code == Errc::not_found ? gone(path_) : again.error();
     fd_ = std::move(again->fd_);

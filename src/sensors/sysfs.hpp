@@ -36,9 +36,13 @@ class Attribute {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  Attribute(std::filesystem::path path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  Attribute(std::filesystem::path path, Fd fd, bool replaceable)
+      : path_(std::move(path)), fd_(std::move(fd)), replaceable_(replaceable) {}
+  [[nodiscard]] bool was_replaced() const;
+
   std::filesystem::path path_;
   Fd fd_;
+  bool replaceable_;  ///< it lies in an ordinary folder in place of /sys
 };
 
 /// First line of a small file without surrounding blanks; absent when it cannot be read.
