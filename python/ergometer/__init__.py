@@ -29,11 +29,13 @@ _NAMES = {
     "measure": "_measure",
     "Report": "_run",
     "run": "_run",
+    "Sensors": "_sensors",
+    "sensors": "_sensors",
     "Store": "_store",
-    "Table": "_model",
+    "Table": "_results",
     "advise": "_model",
     "predict": "_model",
-    "ErgometerError": "_native",
+    "ErgometerError": "_errors",
 }
 __all__ = ["mark", *_NAMES]
 

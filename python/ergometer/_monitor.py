@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import sys
 import threading
-import time
 import weakref
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 
-from . import _native
-from ._native import ErgometerError
+from ._errors import ErgometerError
+from ._library import _core
 from ._results import Channel, Energy, energies_table
+from ._samples import column, unpacked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_CHANNELS = 128
+_LAST_NS = 2**63 - 1
 
 
 def _wait_for_gpu() -> None:
@@ -79,11 +78,11 @@ class Monitor:
 
     Thread-safe. Windows may nest and overlap, also under one name. In a process made by ``os.fork()`` a monitor begins
     anew; windows that were open belong to the parent. Needs neither a GPU nor root: what cannot be read is absent, and
-    ``ergo sensors`` tells how to unlock it. When PyTorch uses CUDA, its work is waited for at both edges of a window,
+    ``ergometer.sensors()`` tells how to unlock it. When PyTorch uses CUDA, its work is waited for at both edges of a window,
     unless ``synchronize`` is False.
 
     period: seconds between readings, 0.001 and more. gpus: "all", "none", "0,1", UUIDs, or None for what
-    CUDA_VISIBLE_DEVICES shows. Raises ErgometerError when libergo_c is missing.
+    CUDA_VISIBLE_DEVICES shows. Raises ErgometerError.
     """
 
     def __init__(self, period: float = 0.1, gpus: Optional[str] = None, synchronize: bool = True):
@@ -94,72 +93,69 @@ class Monitor:
         self.results: List[Energy] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._core: Optional[_core.Monitor] = None
         self._start()
+        _living.add(self)
 
-    def _start(self) -> None:
-        self._native = _native.library()
-        self._open: Dict[int, Tuple[str, int]] = {}  # name and begin of each open window
-        self._pid = os.getpid()
-        reason = ctypes.create_string_buffer(1024)
-        gpus = self.gpus.encode() if self.gpus else None
-        self._handle = self._native.ergo_monitor_start(self.period, gpus, reason, len(reason))
-        if not self._handle:
-            raise ErgometerError(reason.value.decode("utf-8", "replace"))
+    def _start(self) -> _core.Monitor:
+        self._core = _core.Monitor(self.period, self.gpus)
         # At the end of the object or of the program, whichever comes first: no thread outlives what it reads.
-        self._stop = weakref.finalize(self, _stop, self._native, self._handle, self._pid)
+        self._stop = weakref.finalize(self, self._core.close)
+        return self._core
 
-    def _ready(self) -> Any:
-        if self._closed:
-            raise ErgometerError("this monitor is closed")
-        if self._pid != os.getpid():
-            self._lock = threading.Lock()
-            self.results = []
-            self._start()
-        return self._handle
+    def _forked(self) -> None:
+        """In the child, where there is one thread only: the parent's windows are not this process's."""
+        self._lock = threading.Lock()
+        self.results = []
+        self._stop.detach()
+        self._core = None
+
+    def _ready(self) -> _core.Monitor:
+        core = self._core
+        if core is not None:
+            return core
+        with self._lock:
+            if self._closed:
+                raise ErgometerError("this monitor is closed", "make a new one", "invalid_argument")
+            return self._core or self._start()
 
     def window(self, name: str, count: Optional[int] = None) -> Window:
         return Window(self, name, count)
 
     def begin(self, name: str) -> int:
         """Opens a window and returns its key."""
-        handle = self._ready()
+        core = self._ready()
         if self.synchronize:
             _wait_for_gpu()
-        key = int(self._native.ergo_begin(handle, name.encode("utf-8", "replace")))
-        if key == 0:
-            raise ErgometerError(f"the window {name!r} could not be opened")
-        with self._lock:
-            self._open[key] = (name, time.monotonic_ns())
-        return key
+        return core.begin(name.encode("utf-8", "replace"))
 
     def end(self, key: int, count: Optional[int] = None) -> Energy:
-        """Closes a window. Raises ErgometerError when it is not open."""
-        handle = self._ready()
-        name, begin_ns = self._opened(key)
+        """Closes a window. Raises ErgometerError when it is not open in this process."""
+        core = self._ready()
         if self.synchronize:
             _wait_for_gpu()
-        end_ns = time.monotonic_ns()
-        result = _native.CResult()
-        channels = (_native.CChannel * _CHANNELS)()
-        status = self._native.ergo_end_channels(handle, key, ctypes.byref(result), channels, _CHANNELS)
-        self._check(status, key)
-        energy = _energy(name, count, result, channels, begin_ns, end_ns)
+        ended = core.end(key)
+        ended["channels"] = [Channel(**channel) for channel in ended["channels"]]
+        energy = Energy(count=count, **ended)
         with self._lock:
-            self._open.pop(key, None)
             self.results.append(energy)
         return energy
 
     def cancel(self, key: int) -> None:
         """Forgets an open window."""
-        handle = self._ready()
-        self._check(self._native.ergo_cancel(handle, key), key)
-        with self._lock:
-            self._open.pop(key, None)
+        self._ready().cancel(key)
 
     def close(self) -> None:
         """Ends the thread. Open windows are forgotten. May be called twice."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            self._core = None
         self._stop()
+
+    @property
+    def warnings(self) -> List[str]:
+        """What went wrong so far: sensors that failed, windows without readings. Each once."""
+        return self._ready().warnings()
 
     def frame(self) -> Any:
         """The ended windows as a pandas DataFrame."""
@@ -169,61 +165,37 @@ class Monitor:
 
     def signals(self) -> Dict[str, str]:
         """What is read: name of the signal and its unit."""
-        handle = self._ready()
-        found: Dict[str, str] = {}
-        signal = _native.CSignal()
-        for index in range(self._native.ergo_signal_count(handle)):
-            if self._native.ergo_signal_at(handle, index, ctypes.byref(signal)) == _native.OK:
-                found[signal.name.decode()] = signal.unit.decode()
-        return found
+        return dict(self._ready().signals())
 
     def samples(self, signal: Optional[str] = None, window: Optional[Energy] = None) -> List[Dict[str, Any]]:
         """Readings: signal, unit, time_ns (CLOCK_MONOTONIC), value. Of all signals, or of one; since the monitor's start,
         or within a window that has ended."""
         rows: List[Dict[str, Any]] = []
-        first, last = 0, 2**63 - 1
-        if window is not None and window.begin_ns is not None and window.end_ns is not None:
-            first, last = window.begin_ns, window.end_ns
-        signals = self.signals()
-        if signal is not None and signal not in signals:
-            raise ErgometerError(f"no signal is called {signal!r}; there are: {', '.join(signals) or 'none'}")
-        for index, (name, unit) in enumerate(signals.items()):
-            if signal in (None, name):
-                read = self._read(index, first, last)
-                rows += ({"signal": name, "unit": unit, "time_ns": s.time_ns, "value": s.value} for s in read)
+        for name, unit, times, values in self._read(signal, window):
+            numbers = zip(unpacked(times, "q"), unpacked(values, "d"))
+            rows += ({"signal": name, "unit": unit, "time_ns": time, "value": value} for time, value in numbers)
         return rows
-
-    def _read(self, index: int, first: int, last: int) -> List[_native.CSample]:
-        count = ctypes.c_size_t()
-        capacity = 1024
-        while True:
-            buffer = (_native.CSample * capacity)()
-            status = self._native.ergo_samples(self._handle, index, first, last, buffer, capacity, ctypes.byref(count))
-            if status != _native.OK:
-                return []
-            if count.value <= capacity:
-                return list(buffer[: count.value])
-            capacity = count.value + 1024
 
     def samples_frame(self, signal: Optional[str] = None, window: Optional[Energy] = None) -> Any:
         """samples() as a pandas DataFrame."""
         import pandas
 
-        return pandas.DataFrame(self.samples(signal, window), columns=["signal", "unit", "time_ns", "value"])
+        read = self._read(signal, window)
+        times = column([times for _, _, times, _ in read], "int64")
+        values = column([values for _, _, _, values in read], "float64")
+        names = [name for name, _, times, _ in read for _ in range(len(times) // 8)]
+        units = [unit for _, unit, times, _ in read for _ in range(len(times) // 8)]
+        return pandas.DataFrame({"signal": names, "unit": units, "time_ns": times, "value": values})
 
-    def _opened(self, key: int) -> Tuple[str, int]:
-        with self._lock:
-            found = self._open.get(key)
-        if found is None:
-            raise ErgometerError(f"no window with key {key} is open in this process")
-        return found
-
-    @staticmethod
-    def _check(status: int, key: int) -> None:
-        if status == _native.NO_SUCH_WINDOW:
-            raise ErgometerError(f"no window with key {key} is open")
-        if status != _native.OK:
-            raise ErgometerError(f"the window with key {key} failed (status {status})")
+    def _read(self, wanted: Optional[str], window: Optional[Energy]) -> List[Tuple[str, str, bytes, bytes]]:
+        core = self._ready()
+        first, last = 0, _LAST_NS
+        if window is not None and window.begin_ns is not None and window.end_ns is not None:
+            first, last = window.begin_ns, window.end_ns
+        signals = self.signals()
+        if wanted is not None and wanted not in signals:
+            raise ErgometerError(f"no signal is called {wanted!r}", f"there are: {', '.join(signals) or 'none'}", "not_found")
+        return [(name, unit, *core.samples(name, first, last)) for name, unit in signals.items() if wanted in (None, name)]
 
     def __enter__(self) -> "Monitor":
         return self
@@ -235,36 +207,12 @@ class Monitor:
         return energies_table(self.results)
 
 
-def _stop(native: Any, handle: int, pid: int) -> None:
-    """In the process that started it: a forked child has no such thread."""
-    if pid == os.getpid():
-        native.ergo_monitor_stop(handle)
+_living: "weakref.WeakSet[Monitor]" = weakref.WeakSet()
 
 
-def _energy(name: str, count: Optional[int], result: Any, channels: Any, begin_ns: int, end_ns: int) -> Energy:
-    found = [
-        Channel(
-            c.channel.decode(),
-            c.source.decode(),
-            _native.PROVENANCES[c.provenance],
-            bool(c.in_total),
-            c.joules,
-            c.low_j,
-            c.high_j,
-            c.mean_w,
-        )
-        for c in channels[: min(result.channel_count, _CHANNELS)]
-    ]
-    measured = bool(result.has_measured)
-    return Energy(
-        name,
-        result.duration_s,
-        count,
-        result.measured_j if measured else None,
-        result.low_j if measured else None,
-        result.high_j if measured else None,
-        result.estimated_j if result.has_estimated else None,
-        found,
-        begin_ns,
-        end_ns,
-    )
+def _after_fork() -> None:
+    for monitor in list(_living):
+        monitor._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,37 @@ def energies_table(energies: Iterable[Energy]) -> str:
         for e in energies
     ]
     return table(["window", "s", "items", "J", "95 %", "J estimated", "J per item"], rows)
+
+
+class Table(List[Dict[str, Any]]):
+    """Rows with a notebook form. frame() gives a pandas DataFrame."""
+
+    def frame(self) -> Any:
+        import pandas
+
+        return pandas.json_normalize(list(self))
+
+    def _repr_html_(self) -> str:
+        rows = [_flat(row) for row in self]
+        head = list(dict.fromkeys(name for row in rows for name in row))
+        return table(head, ([_cell(row.get(name)) for name in head] for row in rows))
+
+    def __str__(self) -> str:
+        return "\n".join(", ".join(f"{name} {_cell(value)}" for name, value in _flat(row).items()) for row in self)
+
+
+def _flat(row: Mapping[str, Any]) -> Dict[str, Any]:
+    """Intervals as one text: "0.20 [0.17 … 0.24]"."""
+    flat: Dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
+            flat[name] = "{value:.4g} [{low:.4g} … {high:.4g}]".format(**value)
+        elif isinstance(value, Mapping):
+            flat.update((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            flat[name] = value
+    return flat
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

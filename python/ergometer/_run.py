@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 from typing import Any, Dict, List, Optional, Sequence
 
-from . import _native
-from ._native import ErgometerError
+from ._errors import ErgometerError
+from ._program import program
 from ._results import table
 
 #: What `ergo run` answers when it could not do its work.
@@ -61,7 +61,7 @@ def run(
     """
     handle, path = tempfile.mkstemp(prefix="ergo-run-", suffix=".json")
     os.close(handle)
-    words = [_native.program(ergo), *before, "run", "--json", path]
+    words = [program(ergo), *before, "run", "--json", path]
     options.setdefault("quiet", True)
     for name, value in options.items():
         if value is None or value is False:
@@ -76,7 +76,7 @@ def run(
     finally:
         os.unlink(path)
     if not text:
-        raise ErgometerError(f"ergo run ended with exit code {done.returncode} and no report; its message is on stderr")
+        raise ErgometerError(f"ergo run ended with exit code {done.returncode} and no report", "its message is on stderr")
     report = Report(json.loads(text))
     report.exit_code = done.returncode
     return report

@@ -132,6 +132,10 @@ std::size_t Monitor::open_windows() const {
   return state_->open.size();
 }
 
+Instant Monitor::started() const {
+  return state_->start;
+}
+
 const Discovery& Monitor::discovery() const {
   return state_->found;
 }

@@ -12,9 +12,10 @@ sys.path.insert(0, str(HERE.parent / "cli"))
 from ergo_case import BINARIES, ERGO, ErgoCase  # noqa: E402
 
 BUILD = BINARIES.parent
-PACKAGE = HERE.parent.parent / "python"
-HOOKS = str(BUILD / "share/ergo/python/ergometer_hooks")
-LIBRARY = BUILD / "lib/libergo_c.so"
+CHECKOUT = HERE.parent.parent
+#: The package of the build: the sources, and the native module.
+PACKAGE = BUILD / "share/ergo/python"
+HOOKS = str(PACKAGE / "ergometer_hooks")
 #: A Python with torch, and what builds on it.
 TORCH_PYTHON = os.environ.get("ERGO_TORCH_PYTHON") or "/usr/bin/python3"
 
@@ -36,7 +37,7 @@ class PythonCase(ErgoCase):
 
     def setUp(self):
         super().setUp()
-        for name in ("PYTHONPATH", "PYTHONHOME", "ERGO_HOOKS"):
+        for name in ("PYTHONPATH", "PYTHONHOME", "ERGO_HOOKS", "ERGO_PROGRAM"):
             self.environment.pop(name, None)
         self.environment.update(PYTHONDONTWRITEBYTECODE="1")
 
@@ -86,7 +87,7 @@ class PythonCase(ErgoCase):
 class PackageCase(PythonCase):
     def setUp(self):
         super().setUp()
-        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY), ERGO_PROGRAM=ERGO)
+        self.environment.update(PYTHONPATH=str(PACKAGE))
 
     def answer(self, text, before=()):
         """Runs a script, on a simulated node when `before` says so; what it prints last is JSON."""

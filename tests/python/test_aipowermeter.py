@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from datetime import datetime
 
-from python_case import ERGO, HERE, LIBRARY, PACKAGE, TORCH_PYTHON, PythonCase, lacks
+from python_case import ERGO, HERE, PACKAGE, TORCH_PYTHON, PythonCase, lacks
 
 SEED = HERE.parent.parent.parent / "shared/reference/seed-aipowermeter-benchmark.txt"
 LACKS_TORCHVISION = lacks(TORCH_PYTHON, "torch", "torchvision", "numpy")
@@ -18,7 +18,7 @@ NEW_IMPORT = "from ergometer.aipowermeter import experiment, parsers"
 class RecordCase(PythonCase):
     def setUp(self):
         super().setUp()
-        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY))
+        self.environment.update(PYTHONPATH=str(PACKAGE))
 
     def simulated(self, script, python=None):
         words = [ERGO, "--sim", "v100", "run", "--quiet", "--no-hooks", "--", python or self.python, str(script)]

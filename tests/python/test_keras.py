@@ -4,7 +4,7 @@ import json
 import textwrap
 import unittest
 
-from python_case import LIBRARY, PACKAGE, PythonCase, names
+from python_case import PACKAGE, PythonCase, names
 
 HAS_KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("jax") is not None
 
@@ -189,7 +189,7 @@ class Keras(PythonCase):
         self.assertEqual(same.returncode, 1)
 
     def test_the_callback_of_the_package(self):
-        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY))
+        self.environment.update(PYTHONPATH=str(PACKAGE))
         script = self.script(textwrap.dedent(DENSE) + textwrap.dedent("""
             import json
             from ergometer.keras import EnergyCallback

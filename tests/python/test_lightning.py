@@ -2,7 +2,7 @@
 import textwrap
 import unittest
 
-from python_case import LIBRARY, PACKAGE, TORCH_PYTHON, PythonCase, lacks, names
+from python_case import PACKAGE, TORCH_PYTHON, PythonCase, lacks, names
 
 LACKS_LIGHTNING = lacks(TORCH_PYTHON, "torch", "lightning")
 LACKS_TRANSFORMERS = lacks(TORCH_PYTHON, "torch", "transformers", "accelerate")
@@ -59,7 +59,7 @@ class Lightning(PythonCase):
         self.assert_physical(run)
 
     def test_the_callback_of_the_package(self):
-        self.environment.update(PYTHONPATH=str(PACKAGE), ERGO_LIBRARY=str(LIBRARY))
+        self.environment.update(PYTHONPATH=str(PACKAGE))
         done = self.plain(self.script(textwrap.dedent(SCRIPT) + textwrap.dedent("""
             from ergometer.lightning import EnergyCallback
             energy = EnergyCallback()

@@ -1,5 +1,8 @@
 """The package: power limits, and what notebooks show."""
+import csv
 import importlib.util
+import io
+import json
 import unittest
 
 from python_case import PackageCase
@@ -48,6 +51,48 @@ class Models(PackageCase):
         """)
         self.assertGreater(got[0], 0)
         self.assertEqual(got[1], 4)
+
+    def test_the_package_says_what_the_program_says(self):
+        curve = [f"card,net,b1,{w},{t},{j}" for w, t, j in SWEEP]
+        other = [f"card,other,8,{w},{2 * t * (1 + 0.01 * (w == 125))},{1.7 * j}" for w, t, j in SWEEP]
+        header = "gpu,workload,config,power_limit_w,time_s,energy_j\n"
+        (self.folder / "two.csv").write_text(header + "\n".join(curve + other) + "\n")
+        (self.folder / "probes.csv").write_text(header + "\n".join((other[-1], other[2])) + "\n")
+        advice, predicted = self.answer("""
+            print(json.dumps([ergometer.advise("two.csv", objective="edp", max_slowdown=0.2, limits="100..250:50"),
+                              ergometer.predict("probes.csv", train="sweep.csv", limits=[125, 200], method="gp")]))
+        """)
+        done = self.ergo("advise", "two.csv", "--objective", "edp", "--max-slowdown", "0.2", "--limits", "100..250:50", "--json",
+                         "-")
+        self.assertEqual(advice, json.loads(done.stdout)["advice"])
+        done = self.ergo("predict", "--probes", "probes.csv", "--train", "sweep.csv", "--limits", "125,200", "--method", "gp")
+        rows = list(csv.DictReader(io.StringIO(done.stdout)))
+        self.assertEqual(len(rows), len(predicted))
+        for row, ours in zip(rows, predicted):
+            self.assertEqual(list(row), list(ours))
+            for name, value in row.items():
+                if isinstance(ours[name], str):
+                    self.assertEqual(ours[name], value)
+                else:
+                    self.assertAlmostEqual(ours[name] / float(value), 1, places=6, msg=name)
+
+    def test_no_advice_is_an_answer_too(self):
+        # One limit says nothing about the others.
+        (self.folder / "one.csv").write_text("gpu,workload,config,power_limit_w,time_s,energy_j\ncard,net,b1,250,1,220\n")
+        rows = self.answer("""
+            print(json.dumps(ergometer.advise("one.csv", limits="100..250:25")))
+        """)
+        done = self.ergo("advise", "one.csv", "--limits", "100..250:25", "--json", "-")
+        self.assertEqual(rows, json.loads(done.stdout)["advice"])
+
+    def test_advice_from_a_store(self):
+        done = self.ergo("--sim", "v100", "sweep", "--power-limits", "150,300", "-r", "1", "--quiet", "--no-hooks", "--cooldown",
+                         "0", "--store", "s.db", "--", "sleep", "0.5")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = self.answer("""
+            print(json.dumps(ergometer.advise("s.db")))
+        """)
+        self.assertEqual(rows, json.loads(self.ergo("advise", "s.db", "--json", "-").stdout)["advice"])
 
     def test_a_mistake_is_an_exception_with_ergos_words(self):
         done = self.plain("-c", "import ergometer; ergometer.advise('missing.csv')")

@@ -5,7 +5,7 @@ import json
 import math
 import unittest
 
-from python_case import PackageCase
+from python_case import CHECKOUT, PackageCase
 
 
 class Monitors(PackageCase):
@@ -115,17 +115,161 @@ class Monitors(PackageCase):
         self.assertGreaterEqual(child[0], 0.05)
         self.assertEqual(child[1], 1)
 
+    def test_a_fork_in_the_middle_of_everything(self):
+        # Threads measure, read and close while the process forks again and again: no child hangs, none sees the parent's
+        # windows, and the parent's count is right.
+        got = self.answer("""
+            import signal, threading
+            monitor = ergometer.Monitor(period=0.002)
+            stop = threading.Event()
+            def work():
+                while not stop.is_set():
+                    with monitor.window("thread"):
+                        monitor.samples()
+            def others():
+                while not stop.is_set():
+                    ergometer.Monitor(period=0.001).close()
+            threads = [threading.Thread(target=work) for _ in range(2)] + [threading.Thread(target=others)]
+            for t in threads: t.start()
+            key = monitor.begin("before")
+            statuses = []
+            for _ in range(20):
+                pid = os.fork()
+                if pid == 0:
+                    signal.alarm(30)
+                    wrong = len(monitor.results)
+                    try:
+                        monitor.end(key)
+                        wrong += 1
+                    except ergometer.ErgometerError:
+                        pass
+                    with monitor.window("child") as window:
+                        pass
+                    wrong += [r.name for r in monitor.results] != ["child"] or window.result is None
+                    monitor.close()
+                    os._exit(wrong)
+                statuses.append(os.waitpid(pid, 0)[1])
+            stop.set()
+            for t in threads: t.join()
+            monitor.end(key)
+            print(json.dumps([statuses, {r.name for r in monitor.results} == {"thread", "before"}]))
+        """, before=("--sim", "v100"))
+        self.assertEqual(got, [[0] * 20, True])
+
+    def test_workers_of_multiprocessing_measure_for_themselves(self):
+        got = self.answer("""
+            import multiprocessing
+            monitor = ergometer.Monitor()
+            def work(i):
+                with monitor.window("worker", count=i + 1) as window:
+                    time.sleep(0.02)
+                return [window.result.count, len(monitor.results), window.result.estimated_j is not None]
+            with monitor.window("all") as outer:
+                with multiprocessing.get_context("fork").Pool(2) as pool:
+                    answers = pool.map(work, range(2), chunksize=1)
+            print(json.dumps([sorted(answers), [r.name for r in monitor.results]]))
+        """)
+        answers, names = got
+        self.assertEqual([(count, estimated) for count, _, estimated in answers], [(1, True), (2, True)])
+        self.assertEqual(names, ["all"])
+
+    def test_other_threads_run_while_one_measures(self):
+        # A reading of the simulated K80 takes a while; the GIL is not held for it.
+        got = self.answer("""
+            import threading
+            with ergometer.Monitor(period=0.5) as monitor:
+                counted, stop = [0], threading.Event()
+                def count():
+                    while not stop.is_set():
+                        counted[0] += 1
+                thread = threading.Thread(target=count)
+                thread.start()
+                for _ in range(50):
+                    with monitor.window("w"):
+                        pass
+                stop.set()
+                thread.join()
+            print(json.dumps([counted[0], len(monitor.results)]))
+        """, before=("--sim", "k80"))
+        self.assertGreater(got[0], 100)
+        self.assertEqual(got[1], 50)
+
+    def test_closing_while_others_measure(self):
+        got = self.answer("""
+            import threading
+            ends = []
+            monitor = ergometer.Monitor(period=0.001)
+            def work():
+                try:
+                    while True:
+                        with monitor.window("w"):
+                            monitor.samples()
+                except ergometer.ErgometerError as error:
+                    ends.append(error.code)
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for t in threads: t.start()
+            time.sleep(0.2)
+            monitor.close()
+            for t in threads: t.join(30)
+            print(json.dumps([ends, any(t.is_alive() for t in threads)]))
+        """)
+        self.assertFalse(got[1])
+        self.assertEqual(len(got[0]), 4)
+        self.assertLessEqual(set(got[0]), {"invalid_argument", "not_found"})
+
     def test_a_monitor_that_nobody_closes_ends_with_the_program(self):
         for ending in ("", "raise SystemExit(3)", "os.kill(os.getpid(), signal.SIGINT)"):
             done = self.plain("-c", "import ergometer, os, signal\nm = [ergometer.Monitor(period=0.001) for _ in range(4)]\n"
                               "m[0].begin('open')\n" + ending)
             self.assertEqual(done.returncode, {"": 0, "raise SystemExit(3)": 3}.get(ending, -2), done.stderr)
 
-    def test_a_missing_library_is_explained(self):
-        self.environment["ERGO_LIBRARY"] = "/nonexistent/libergo_c.so"
-        done = self.plain("-c", "import ergometer; ergometer.Monitor()")
-        self.assertIn(b"ERGO_LIBRARY", done.stderr)
+    def test_a_package_without_its_native_module_says_so(self):
+        # As when PYTHONPATH names the sources. Marks work; the rest tells what to do.
+        self.environment["PYTHONPATH"] = str(CHECKOUT / "python")
+        done = self.plain("-c", "import ergometer; ergometer.mark.begin('x'); ergometer.Monitor()")
         self.assertEqual(done.returncode, 1)
+        self.assertIn(b"ErgometerError", done.stderr)
+        self.assertIn(b"pip install", done.stderr)
+
+    def test_errors_carry_fact_remedy_and_kind(self):
+        got = self.answer("""
+            import pickle
+            found = []
+            for call in (lambda: ergometer.Monitor(period=0), lambda: ergometer.Store("missing.db"),
+                         lambda: ergometer.advise("missing.csv")):
+                try:
+                    call()
+                except ergometer.ErgometerError as error:
+                    again = pickle.loads(pickle.dumps(error))
+                    found.append([error.message, error.remedy, error.code, str(error) == str(again)])
+            print(json.dumps(found))
+        """)
+        self.assertEqual([code for _, _, code, _ in got], ["invalid_argument", "not_found", "not_found"])
+        self.assertTrue(all(message and same for message, _, _, same in got), got)
+        self.assertIn("1 ms", got[0][1])
+
+    def test_a_name_that_is_no_text_of_unicode_does_not_stop_the_program(self):
+        got = self.answer("""
+            with ergometer.Monitor() as monitor, monitor.window("a\\udcffb") as window:
+                pass
+            print(json.dumps(window.result.name))
+        """)
+        self.assertEqual(got, "a?b")
+
+    def test_sensors_of_a_machine_with_and_without_a_gpu(self):
+        script = """
+            s = ergometer.sensors()
+            print(json.dumps([s.found, s.missing, s.gpus, str(s), s._repr_html_()]))
+        """
+        found, missing, gpus, text, html = self.answer(script)
+        self.assertEqual(gpus, [])
+        self.assertTrue(all(row["what"] and row["why"] for row in missing))
+        self.assertIn("missing: ", text)
+        found, missing, gpus, text, html = self.answer(script, before=("--sim", "v100"))
+        self.assertEqual([(gpu["index"], gpu["simulated"]) for gpu in gpus], [(0, True)])
+        self.assertIn("nvml.total_energy@gpu0", {row["signal"] for row in found if row["in_total"]})
+        self.assertIn("simulated", text)
+        self.assertIn("<table>", html)
 
     def test_samples_of_a_window(self):
         got = self.answer("""
@@ -259,7 +403,8 @@ class Stores(StoreCase):
         """)
         report = json.loads((self.folder / "s.json").read_text())["runs"][0]
         self.assertEqual(len(store), 1)
-        self.assertEqual(runs[0]["status"], "done")
+        self.assertEqual((runs[0]["status"], runs[0]["exit_code"], store[0]["status"]), ("done", 0, "done"))
+        self.assertAlmostEqual(runs[0]["measured_j"], report["total"]["measured_j"], places=6)
         self.assertAlmostEqual(runs[0]["duration_s"], report["duration_s"], places=6)
         self.assertEqual([(w["name"], w["count"]) for w in windows], [("phase", 5)] * 2)
         for window, reported in zip(windows, report["windows"]):
@@ -268,6 +413,48 @@ class Stores(StoreCase):
         times = [sample["time_s"] for sample in samples]
         self.assertEqual(times, sorted(times))
         self.assertGreater(len(times), 3)
+
+    def test_scopes_and_parameters(self):
+        done = self.ergo("--sim", "v100", "sweep", "-p", "size=1,2", "-r", "1", "--quiet", "--no-hooks", "--store", "sweep.db",
+                         "--", self.python, self.folder / "script.py", "{size}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        runs, whole, items, one = self.answer("""
+            with ergometer.Store("sweep.db") as store:
+                runs = store.runs()
+                print(json.dumps([runs, store.windows(scope="run"), store.windows(scope="items"),
+                                  store.windows(runs[1]["id"], scope="run")]))
+        """)
+        self.assertEqual(sorted(run["param.size"] for run in runs), ["1", "2"])
+        self.assertEqual([window["gpu0_j"] > 0 for window in whole], [True, True])
+        self.assertEqual([(window["name"], window["count"]) for window in items], [("phase", 10)] * 2)
+        self.assertEqual(one, whole[1:])
+
+    def test_what_is_not_there_is_an_error(self):
+        got = self.answer("""
+            store = ergometer.Store("s.db")
+            found = []
+            for call in (lambda: store.samples(99), lambda: store.samples(1, "nothing"), lambda: store.windows(99),
+                         lambda: store.windows(scope="all"), lambda: (store.close(), store.runs())):
+                try:
+                    call()
+                    found.append("no error")
+                except ergometer.ErgometerError as error:
+                    found.append(error.code)
+            print(json.dumps(found))
+        """)
+        self.assertEqual(got, ["not_found", "not_found", "not_found", "invalid_argument", "invalid_argument"])
+
+    def test_a_store_after_a_fork(self):
+        got = self.answer("""
+            store = ergometer.Store("s.db")
+            before = len(store.windows())
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0 if len(store.windows()) == before else 1)
+            status = os.waitpid(pid, 0)[1]
+            print(json.dumps([status, len(store.windows()) == before]))
+        """)
+        self.assertEqual(got, [0, True])
 
     def test_other_files_are_refused(self):
         (self.folder / "text").write_text("no database at all, but long enough to be read as one " * 40)

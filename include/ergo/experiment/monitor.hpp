@@ -53,6 +53,8 @@ class Monitor {
   Result<void> cancel(WindowId window);
 
   [[nodiscard]] std::size_t open_windows() const;
+  /// What the `start` of windows counts from.
+  [[nodiscard]] Instant started() const;
   [[nodiscard]] const Discovery& discovery() const;
   /// All readings so far. May be read while the monitor runs.
   [[nodiscard]] const Timeline& timeline() const;

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
-from .. import _native
+from .._library import _core as _needed  # noqa: F401  raises here, where the program sees it
 from .parsers import JsonParser
 
 STOP_MESSAGE = "Stop"
@@ -89,13 +89,12 @@ class Experiment:
     def _record(self, pids: Sequence[int], period: float) -> Tuple[Recorder, StopQueue]:
         if not period > 0:
             raise ValueError("period must be a positive number of seconds")
-        _native.library()  # raises here, where the program sees it
         package = Path(__file__).resolve().parent.parent.parent
         code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from ergometer.aipowermeter import _recorder; _recorder.main()"
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(package), self.db_driver.folder, repr(float(period)), *map(str, pids)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "ERGO_MARKS": "", **_library_environment()},
+            env={**os.environ, "ERGO_MARKS": ""},
         )
         assert process.stdout is not None
         answer = process.stdout.readline().strip()
@@ -104,8 +103,3 @@ class Experiment:
             warnings.warn(answer or "the recorder did not start: nothing is recorded", stacklevel=3)
         recorder = Recorder(process)
         return recorder, StopQueue(recorder)
-
-
-def _library_environment() -> Dict[str, str]:
-    """The recorder loads the library that this process has loaded."""
-    return {"ERGO_LIBRARY": _native.library()._name}
