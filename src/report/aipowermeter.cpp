@@ -198,31 +198,39 @@ class Writer {
       numbered.emplace(number, channel);
     }
     Json watts = Json::object();
-    Json use = Json::object();
-    Json memory = Json::object();
-    double memory_sum = 0.0;
-    double use_sum = 0.0;
-    for (const auto& [number, channel] : numbered) {
-      const std::string key = std::to_string(number);
-      watts[key] = power.at(channel);
-      if (const auto rate = level(timeline_, channel + ".sm_utilization", window)) {
-        use[key] = *rate;
-        use_sum += *rate;
-      }
-      if (const auto bytes = level(timeline_, channel + ".memory_used", window)) {
-        memory[key] = *bytes;
-        memory_sum += *bytes;
-      }
-    }
+    for (const auto& [number, channel] : numbered)
+      watts[std::to_string(number)] = power.at(channel);
+    const auto memory = levels(numbered, ".memory_used", window);
+    const auto use = levels(numbered, ".sm_utilization", window);
     Json gpu;
     gpu["nvidia_power"] = sum(power);
-    if (!memory.empty()) gpu["nvidia_memory"] = memory_sum;
+    // Their reader wants these keys. Null and boards that are left out are unknown to it, too.
+    gpu["nvidia_memory"] = memory.sum ? Json(*memory.sum) : Json();
     gpu["per_gpu_nvidia_power"] = std::move(watts);
-    const auto rates = static_cast<double>(use.size());
-    if (!use.empty()) gpu["per_gpu_nvidia_use_rate"] = std::move(use);
-    if (!memory.empty()) gpu["per_gpu_nvidia_memory"] = std::move(memory);
-    if (rates > 0.0) gpu["nvidia_use_rate"] = use_sum / rates;
+    gpu["per_gpu_nvidia_use_rate"] = use.boards;
+    gpu["per_gpu_nvidia_memory"] = memory.boards;
+    gpu["nvidia_use_rate"] =
+        use.sum ? Json(*use.sum / static_cast<double>(numbered.size())) : Json();
     return gpu;
+  }
+
+  struct Levels {
+    Json boards = Json::object();
+    std::optional<double> sum;  ///< absent when one board does not tell
+  };
+
+  [[nodiscard]] Levels levels(const std::map<int, std::string>& numbered, const char* gauge,
+                              Window window) const {
+    Levels levels;
+    double sum = 0.0;
+    for (const auto& [number, channel] : numbered) {
+      const auto value = level(timeline_, channel + gauge, window);
+      if (!value) continue;
+      levels.boards[std::to_string(number)] = *value;
+      sum += *value;
+    }
+    if (levels.boards.size() == numbered.size()) levels.sum = sum;
+    return levels;
   }
 
   const RunRecord& run_;

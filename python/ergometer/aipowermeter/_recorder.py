@@ -82,7 +82,8 @@ class _Recording:
         self.parser.save_power_metrics(metrics)
 
     def _gpu_use(self, energy: Energy, boards: Iterable[str]) -> Dict[str, Any]:
-        """Use (%) and memory (bytes): means over the interval's readings; absent when one board does not tell."""
+        """Use (%) and memory (bytes): means over the interval's readings. AIPowerMeter's reader wants all keys, and takes None
+        and boards that are left out for unknown."""
         units = self.monitor.signals()
         found: Dict[str, Dict[str, float]] = {"use_rate": {}, "memory": {}}
         for board in boards:
@@ -91,13 +92,14 @@ class _Recording:
                 if readings:
                     scale = 1e6 if units[signal] == "MB" else 1.0
                     found[key][board] = scale * sum(r["value"] for r in readings) / len(readings)
-        metrics: Dict[str, Any] = {}
         use, memory = found["use_rate"], found["memory"]
-        if set(use) == set(boards):
-            metrics.update(per_gpu_nvidia_use_rate=use, nvidia_use_rate=sum(use.values()) / len(use))
-        if set(memory) == set(boards):
-            metrics.update(per_gpu_nvidia_memory=memory, nvidia_memory=sum(memory.values()))
-        return metrics
+        known = {key: set(values) == set(boards) for key, values in found.items()}
+        return {
+            "nvidia_memory": sum(memory.values()) if known["memory"] else None,
+            "per_gpu_nvidia_use_rate": use,
+            "per_gpu_nvidia_memory": memory,
+            "nvidia_use_rate": sum(use.values()) / len(use) if known["use_rate"] else None,
+        }
 
     def _readings(self, signal: str, energy: Energy) -> List[Dict[str, Any]]:
         """Those within the interval. Some are taken once a second only: then the last one before its end."""

@@ -89,7 +89,7 @@ class Experiment:
     def _record(self, pids: Sequence[int], period: float) -> Tuple[Recorder, StopQueue]:
         if not period > 0:
             raise ValueError("period must be a positive number of seconds")
-        package = Path(__file__).resolve().parent.parent.parent
+        package = Path(os.path.abspath(__file__)).parent.parent.parent  # links kept: a build tree is made of them
         code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from ergometer.aipowermeter import _recorder; _recorder.main()"
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(package), self.db_driver.folder, repr(float(period)), *map(str, pids)],

@@ -126,7 +126,11 @@ class ProcessSensor final : public Sensor {
     declare(cpu_time_, "process.cpu_time", SignalKind::cpu_time, "s");
     if (machine_.read()) declare(machine_time_, "machine.cpu_time", SignalKind::cpu_time, "s");
     if (read_rss(tree_->root())) declare(rss_, "process.memory_rss", SignalKind::gauge, "B");
-    if (read_pss(tree_->root())) declare(pss_, "process.memory_pss", SignalKind::gauge, "B");
+    if (read_shares(tree_->root())) {
+      declare(pss_, "process.memory_pss", SignalKind::gauge, "B");
+      declare(uss_, "process.memory_uss", SignalKind::gauge, "B");
+    }
+    if (read_used()) declare(used_, "machine.memory_used", SignalKind::gauge, "B");
     if (read_io(tree_->root())) {
       declare(io_read_, "process.io_read", SignalKind::counter, "B");
       declare(io_write_, "process.io_write", SignalKind::counter, "B");
@@ -153,12 +157,13 @@ class ProcessSensor final : public Sensor {
       const std::vector<Stat> members = tree_->members();
       if (memory_due) {
         add_sum(clock, out, rss_, members, [this](int pid) { return read_rss(pid); });
+        add_used(clock, out);
         add_io(clock, out, members);
         memory_pace_.done(now, clock.now());
       }
       const Instant before = clock.now();
       if (pss_due) {
-        add_sum(clock, out, pss_, members, [this](int pid) { return read_pss(pid); });
+        add_shares(clock, out, members);
         pss_pace_.done(before, clock.now());
       }
     }
@@ -210,6 +215,33 @@ class ProcessSensor final : public Sensor {
     if (any) out.add(*signal, static_cast<double>(sum), before, clock.now());
   }
 
+  /// Both from one look at the page tables.
+  void add_shares(const Clock& clock, Batch& out, const std::vector<Stat>& members) {
+    if (!pss_) return;
+    const Instant before = clock.now();
+    Shares sum;
+    bool any = false;
+    for (const Stat& member : members) {
+      if (member.state == 'Z') continue;
+      const auto shares = read_shares(member.pid);
+      if (!shares) continue;
+      sum.proportional += shares->proportional;
+      sum.own += shares->own;
+      any = true;
+    }
+    if (!any) return;
+    const Instant after = clock.now();
+    out.add(*pss_, static_cast<double>(sum.proportional), before, after);
+    out.add(*uss_, static_cast<double>(sum.own), before, after);
+  }
+
+  void add_used(const Clock& clock, Batch& out) {
+    if (!used_) return;
+    const Instant before = clock.now();
+    if (const auto used = read_used())
+      out.add(*used_, static_cast<double>(*used), before, clock.now());
+  }
+
   void add_io(const Clock& clock, Batch& out, const std::vector<Stat>& members) {
     if (!io_read_) return;
     const Instant before = clock.now();
@@ -238,10 +270,15 @@ class ProcessSensor final : public Sensor {
     if (!text) return text.error();
     return parse_statm(*text, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   }
-  [[nodiscard]] Result<std::uint64_t> read_pss(int pid) const {
+  [[nodiscard]] Result<Shares> read_shares(int pid) const {
     auto text = read_text(folder(pid) / "smaps_rollup");
     if (!text) return text.error();
-    return parse_pss(*text);
+    return parse_shares(*text);
+  }
+  [[nodiscard]] Result<std::uint64_t> read_used() const {
+    auto text = read_text(procfs_ / "meminfo");
+    if (!text) return text.error();
+    return parse_memory_used(*text);
   }
   [[nodiscard]] Result<Io> read_io(int pid) const {
     auto text = read_text(folder(pid) / "io");
@@ -256,7 +293,7 @@ class ProcessSensor final : public Sensor {
   EndWatch end_;
   Pace cpu_pace_, machine_pace_, memory_pace_, pss_pace_;
   InheritedSum read_sum_, write_sum_;
-  Index cpu_time_, machine_time_, rss_, pss_, io_read_, io_write_;
+  Index cpu_time_, machine_time_, rss_, pss_, uss_, used_, io_read_, io_write_;
 };
 
 bool allows(Method wanted, Method method) {

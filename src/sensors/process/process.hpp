@@ -42,6 +42,8 @@ struct Options {
 /// - process.memory_rss (B): sum over processes; pages that they share are counted once for each
 /// - process.memory_pss (B): sum of proportional shares; at most every 5 s, as the kernel walks
 /// page tables for it
+/// - process.memory_uss (B): sum of what no other process shares; with process.memory_pss
+/// - machine.memory_used (B): what the whole machine cannot give to new programs
 /// - process.io_read, process.io_write (B): from and to storage
 ///
 /// What cannot be read is not among the signals. Errors: not_found (no such process), and, with a

@@ -107,10 +107,20 @@ Result<std::uint64_t> parse_statm(std::string_view text, std::uint64_t page_byte
   return *resident * page_bytes;
 }
 
-Result<std::uint64_t> parse_pss(std::string_view text) {
-  const auto kib = field(text, "Pss:");
-  if (!kib) return corrupt("/proc/PID/smaps_rollup");
-  return *kib * 1024;
+Result<Shares> parse_shares(std::string_view text) {
+  const auto pss = field(text, "Pss:");
+  const auto clean = field(text, "Private_Clean:");
+  const auto dirty = field(text, "Private_Dirty:");
+  if (!pss || !clean || !dirty) return corrupt("/proc/PID/smaps_rollup");
+  return Shares{*pss * 1024,
+                (*clean + *dirty + field(text, "Private_Hugetlb:").value_or(0)) * 1024};
+}
+
+Result<std::uint64_t> parse_memory_used(std::string_view text) {
+  const auto total = field(text, "MemTotal:");
+  const auto available = field(text, "MemAvailable:");
+  if (!total || !available || *available > *total) return corrupt("/proc/meminfo");
+  return (*total - *available) * 1024;
 }
 
 Result<std::uint64_t> parse_busy_ticks(std::string_view text) {

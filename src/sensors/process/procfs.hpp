@@ -34,8 +34,14 @@ Result<Stat> parse_stat(std::string_view text);
 Result<Io> parse_io(std::string_view text);
 /// Resident bytes from /proc/PID/statm.
 Result<std::uint64_t> parse_statm(std::string_view text, std::uint64_t page_bytes);
-/// Proportional set size in bytes from /proc/PID/smaps_rollup.
-Result<std::uint64_t> parse_pss(std::string_view text);
+/// Bytes from /proc/PID/smaps_rollup.
+struct Shares {
+  std::uint64_t proportional = 0;  ///< pages that several processes share are divided among them
+  std::uint64_t own = 0;           ///< pages that nobody else has (USS)
+};
+Result<Shares> parse_shares(std::string_view text);
+/// Bytes that are not available to new programs, from /proc/meminfo.
+Result<std::uint64_t> parse_memory_used(std::string_view text);
 /// Busy ticks of the whole machine from /proc/stat: user, nice, system, irq and softirq. Guest time
 /// is already in user (guest_nice in nice). Steal is left out: the CPU worked for another machine
 /// then. iowait is idle time.

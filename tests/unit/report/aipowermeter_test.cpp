@@ -172,6 +172,18 @@ TEST_F(Aipowermeter, CpuOnlyHasNoGpuAndNeedsNoCoresNorDram) {
   expect_value(record, "/metrics/cpu/intel_power", 30.0);
 }
 
+TEST_F(Aipowermeter, WhatABoardDoesNotTellIsNullAndItsSumToo) {
+  // Their reader wants the keys and takes null for unknown.
+  add_energy("nvml.total_energy", "gpu0", Domain::gpu, 195.0, true);
+  add_energy("nvml.total_energy", "gpu1", Domain::gpu, 20.0, true);
+  add_signal("gpu0.memory_used", SignalKind::gauge, [](double) { return 3e9; });
+  const Json gpu = Json::parse(write()[0])["metrics"]["gpu"];
+  EXPECT_EQ(gpu["nvidia_memory"], Json());
+  EXPECT_EQ(gpu["per_gpu_nvidia_memory"], (Json{{"0", 3e9}}));
+  EXPECT_EQ(gpu["nvidia_use_rate"], Json());
+  EXPECT_EQ(gpu["per_gpu_nvidia_use_rate"], Json::object());
+}
+
 TEST_F(Aipowermeter, GpuOnlyHasNoCpu) {
   add_gpus();
   const auto written = write();

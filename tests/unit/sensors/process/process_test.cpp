@@ -36,7 +36,9 @@ FakeProcfs with_one_process() {
   FakeProcfs proc;
   proc.add({.pid = 10, .ppid = 1, .own_ticks = 200});
   proc.write(10, "statm", "900 100 50 1 0 10 0");
-  proc.write(10, "smaps_rollup", "Rss: 400 kB\nPss: 300 kB\n");
+  proc.write(10, "smaps_rollup",
+             "Rss: 400 kB\nPss: 300 kB\nPrivate_Clean: 40 kB\nPrivate_Dirty: 200 kB\n");
+  std::ofstream(proc.root() / "meminfo") << "MemTotal: 9000 kB\nMemAvailable: 4000 kB\n";
   proc.write(10, "io", "read_bytes: 4096\nwrite_bytes: 100\n");
   proc.set_busy_ticks(5000);
   return proc;
@@ -56,6 +58,8 @@ TEST(ProcessSensor, ReadsAllSignalsOfAFakeProc) {
   EXPECT_DOUBLE_EQ(values.at("machine.cpu_time"), 5000 * tick);
   EXPECT_EQ(values.at("process.memory_rss"), 100.0 * static_cast<double>(::sysconf(_SC_PAGESIZE)));
   EXPECT_EQ(values.at("process.memory_pss"), 300.0 * 1024);
+  EXPECT_EQ(values.at("process.memory_uss"), 240.0 * 1024);
+  EXPECT_EQ(values.at("machine.memory_used"), 5000.0 * 1024);
   EXPECT_EQ(values.at("process.io_read"), 4096);
   EXPECT_EQ(values.at("process.io_write"), 100);
 }
@@ -105,7 +109,8 @@ TEST(ProcessSensor, FilesThatTurnToGarbageYieldNothingAndNeverFall) {
   const double before = read(**sensor, clock).at("process.cpu_time");
   for (const char* file : {"stat", "statm", "smaps_rollup", "io"})
     proc.write(10, file, "garbage");
-  std::ofstream(proc.root() / "stat") << "garbage";
+  for (const char* file : {"stat", "meminfo"})
+    std::ofstream(proc.root() / file) << "garbage";
   clock.advance(10_s);
   const auto values = read(**sensor, clock);
   EXPECT_EQ(values.at("process.cpu_time"), before);

@@ -49,8 +49,14 @@ TEST(Procfs, BusyTimeCountsGuestsOnceAndNeitherIdleNorSteal) {
 
 TEST(Procfs, MemoryAndIoAreBytes) {
   EXPECT_EQ(*parse_statm("5000 300 200 1 0 100 0\n", 4096), 300U * 4096);
-  EXPECT_EQ(*parse_pss("55d0-7ff rollup\nRss:  900 kB\nPss:     812 kB\nPss_Dirty: 4 kB\n"),
-            812U * 1024);
+  const auto shares = parse_shares(
+      "55d0-7ff rollup\nRss:  900 kB\nPss:     812 kB\nPss_Dirty: 4 kB\nPrivate_Clean: 100 kB\n"
+      "Private_Dirty: 23 kB\nPrivate_Hugetlb: 2048 kB\n");
+  ASSERT_TRUE(shares);
+  EXPECT_EQ(shares->own, (100U + 23U + 2048U) * 1024);
+  EXPECT_EQ(*parse_memory_used("MemTotal: 1000 kB\nMemFree: 5 kB\nMemAvailable: 300 kB\n"),
+            700U * 1024);
+  EXPECT_EQ(shares->proportional, 812U * 1024);
   const auto io = parse_io(
       "rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 4096\nwrite_bytes: "
       "8192\ncancelled_write_bytes: 5\n");
@@ -59,8 +65,11 @@ TEST(Procfs, MemoryAndIoAreBytes) {
   EXPECT_EQ(io->written_bytes, 8192U);
   EXPECT_FALSE(parse_statm("5000", 4096));
   EXPECT_FALSE(parse_statm("5000 x", 4096));
-  EXPECT_FALSE(parse_pss("Rss: 900 kB\n"));
-  EXPECT_FALSE(parse_pss("Pss: kB\n"));
+  EXPECT_FALSE(parse_shares("Rss: 900 kB\n"));
+  EXPECT_FALSE(parse_shares("Pss: kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 1 kB\n"));
+  EXPECT_FALSE(parse_shares("Pss: 900 kB\nPrivate_Clean: 1 kB\n"));
+  EXPECT_FALSE(parse_memory_used("MemTotal: 1000 kB\n"));
+  EXPECT_FALSE(parse_memory_used("MemTotal: 1000 kB\nMemAvailable: 1001 kB\n"));
   EXPECT_FALSE(parse_io("read_bytes: 4096\n"));
 }
 
