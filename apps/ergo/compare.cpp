@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -130,13 +131,25 @@ Result<int> compare_and_show(const std::array<CompareSide, 2>& sides, bool paire
   return 0;
 }
 
-int print_order(const CompareSpec& spec) {
-  for (const ComparedRun& run : compare_order(spec.pairs, spec.seed)) {
+Result<int> print_order(const CompareSpec& spec, const std::string& store) {
+  std::vector<ComparedRun> order = compare_order(spec.pairs, spec.seed);
+  std::error_code ignored;
+  if (!store.empty() && std::filesystem::exists(store, ignored)) {
+    const auto opened = Store::open(store, Store::Mode::read);
+    if (!opened) return opened.error();
+    auto remaining = remaining_comparison(spec, *opened);
+    if (!remaining) return remaining.error();
+    order = std::move(*remaining);
+  }
+  for (const ComparedRun& run : order) {
     std::cout << fmt::format("{} pair {}:", run.side == 0 ? "A" : "B", run.repeat);
     for (const std::string& word : spec.commands[static_cast<std::size_t>(run.side)])
       std::cout << " " << word;
     std::cout << "\n";
   }
+  if (!store.empty())
+    std::cout << fmt::format("{} runs to make, {} pairs are in {}\n", order.size(),
+                             static_cast<std::size_t>(spec.pairs) - order.size() / 2, store);
   return 0;
 }
 
@@ -145,7 +158,7 @@ Result<int> compare_commands(const CompareFlags& flags, const std::vector<std::s
   if (!spec) return spec.error();
   auto options = runner_options(flags.measure);
   if (!options) return options.error();
-  if (flags.dry_run) return print_order(*spec);
+  if (flags.dry_run) return print_order(*spec, flags.store);
   std::optional<Store> store;
   if (!flags.store.empty()) {
     auto opened = Store::open(flags.store, Store::Mode::create);
@@ -161,9 +174,13 @@ Result<int> compare_commands(const CompareFlags& flags, const std::vector<std::s
     return done.error().code == Errc::canceled ? 1 : own_failure;
   }
   if (done->stop_signal) {
-    print_error({Errc::canceled, "stopped by a signal: nothing is compared", {}});
+    print_error({Errc::canceled, "stopped by a signal: nothing is compared",
+                 store ? "the same command goes on where it stopped"
+                       : "with --store FILE it goes on where it stopped"});
     return 128 + *done->stop_signal;
   }
+  if (done->resumed > 0 && !flags.quiet)
+    std::cerr << fmt::format("{} pairs were in {} before and count\n", done->resumed, flags.store);
   std::array<CompareSide, 2> sides;
   for (std::size_t i = 0; i < sides.size(); ++i) {
     sides[i].label = flags.parameter.empty() ? spec->values[i] : spec->axis + "=" + spec->values[i];
@@ -217,7 +234,8 @@ void add_compare(CommandLine& line) {
   verb->add_option("--cooldown", flags->cooldown, "Rest between runs");
   verb->add_option("--resolve", flags->resolution,
                    "Say how many more runs would resolve this difference (default 1%)");
-  verb->add_option("--store", flags->store, "Keep the runs in this SQLite file");
+  verb->add_option("--store", flags->store,
+                   "Keep the runs in this SQLite file; given again, the comparison goes on");
   verb->add_option("--json", flags->json, "Write the result as JSON to a file, or - for stdout");
   verb->add_option("--name", flags->name, "A title in the store");
   verb->add_flag("--dry-run", flags->dry_run, "Print the order and run nothing");

@@ -192,6 +192,12 @@ Result<int> study(const StudyFlags& flags) {
                        flags.device.empty() ? std::nullopt : std::optional(flags.device));
   if (!spec) return spec.error();
   if (flags.repeats > 0) spec->repeats = flags.repeats;
+  if (flags.quick && recipe->quick_is_ours)
+    std::cerr << fmt::format(
+        "The recipe has no [quick] table: --quick takes {} of its {} cells, {} runs each, and no "
+        "rests.\n",
+        spec->axes.front().values.size(), recipe->full.columns.at(recipe->axis).size(),
+        spec->repeats);
   if (!flags.dry_run) return measure_study(*recipe, *spec, flags);
   print_plan(*recipe, *spec, flags.quick);
   return 0;

@@ -66,6 +66,8 @@ EnergyTotal total_of(const std::vector<ChannelEnergy>& channels) {
     if (!channel.in_total) continue;
     if (channel.provenance == Provenance::estimated) {
       total.estimated = total.estimated.value_or(Joules(0.0)) + channel.joules;
+      total.estimated_low += channel.low;
+      total.estimated_high += channel.high;
       continue;
     }
     total.measured = total.measured.value_or(Joules(0.0)) + channel.joules;

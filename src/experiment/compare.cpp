@@ -138,19 +138,22 @@ Result<void> Comparing::choose_runs() {
 }
 
 void Comparing::keep_pairs() {
-  std::map<int, const RunRecord*> partner;
+  // Of a pair that was cut short and made again, the later runs stand: they belong together.
+  std::map<int, const RunRecord*> last_a;
+  std::map<int, const RunRecord*> last_b;
+  for (const RunRecord* run : runs_a_)
+    last_a[run->repeat] = run;
   for (const RunRecord* run : runs_b_)
-    partner.emplace(run->repeat, run);
+    last_b[run->repeat] = run;
   Runs a;
   Runs b;
   for (const RunRecord* run : runs_a_) {
-    const auto found = partner.find(run->repeat);
-    if (found == partner.end()) continue;
+    const auto partner = last_b.find(run->repeat);
+    if (last_a.at(run->repeat) != run || partner == last_b.end()) continue;
     a.push_back(run);
-    b.push_back(found->second);
-    partner.erase(found);
+    b.push_back(partner->second);
   }
-  const std::size_t alone = runs_a_.size() + runs_b_.size() - 2 * a.size();
+  const std::size_t alone = last_a.size() + last_b.size() - 2 * a.size();
   if (alone > 0) note(fmt::format("{} runs have no partner on the other side", alone));
   runs_a_ = std::move(a);
   runs_b_ = std::move(b);

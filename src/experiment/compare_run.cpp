@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <filesystem>
+#include <map>
 #include <random>
 
 namespace ergo {
@@ -67,6 +69,35 @@ std::string last_words(const std::filesystem::path& output) {
   return std::string(line.substr(0, longest));
 }
 
+Result<std::optional<std::int64_t>> find_comparison(const CompareSpec& spec, const Store& store) {
+  const auto all = store.experiments();
+  if (!all) return all.error();
+  const std::string plan = compare_plan_text(spec);
+  std::optional<std::int64_t> newest;
+  for (const ExperimentInfo& one : *all) {
+    if (one.plan == plan) newest = one.id;
+  }
+  return newest;
+}
+
+using Pair = std::array<const RunRecord*, 2>;
+
+/// Pairs of which both sides ended well, by repeat number. Of a side that ran twice (its pair was
+/// cut short), the later run.
+std::map<int, Pair> whole_pairs(const CompareSpec& spec, const ExperimentRecord& record) {
+  std::map<int, Pair> pairs;
+  for (const RunRecord& run : record.runs) {
+    if (run.warmup || run.invalid || run.exit_code != 0) continue;
+    const auto value = run.parameters.find(spec.axis);
+    if (value == run.parameters.end()) continue;
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (value->second == spec.values[side]) pairs[run.repeat][side] = &run;
+    }
+  }
+  std::erase_if(pairs, [](const auto& one) { return !one.second[0] || !one.second[1]; });
+  return pairs;
+}
+
 /// One pass over the plan.
 class ComparisonInProgress {
  public:
@@ -78,6 +109,7 @@ class ComparisonInProgress {
 
  private:
   Result<void> begin();
+  Result<bool> resume();
   Result<void> execute(const ComparedRun& run, bool warmup);
   Result<std::unique_ptr<RunWriter>> writer_for(const ComparedRun& run, bool warmup, Instant begin);
   Result<void> check(const RunOutcome& outcome, const ComparedRun& run,
@@ -90,28 +122,55 @@ class ComparisonInProgress {
   Clock& clock_;
   CompareEvents& events_;
   ComparedRuns done_;
+  std::vector<ComparedRun> remaining_;
   std::int64_t experiment_ = 0;
+  int index_ = 0;  ///< of the next run in the store
   std::size_t number_ = 0;
 };
 
 Result<void> ComparisonInProgress::begin() {
+  remaining_ = compare_order(spec_.pairs, spec_.seed);
   ExperimentRecord& record = done_.record;
   record.name = spec_.name;
   record.command = spec_.commands[0];
   record.started = WallAnchor::now().iso(clock_.now());
   record.host = runner_.host();
   if (store_ == nullptr) return {};
+  const auto resumed = resume();
+  if (!resumed) return resumed.error();
+  if (*resumed) return {};
   auto begun = store_->begin_experiment(record, compare_plan_text(spec_));
   if (!begun) return begun.error();
   experiment_ = *begun;
   return {};
 }
 
+/// Takes over the comparison that the store holds already; false when it holds none.
+Result<bool> ComparisonInProgress::resume() {
+  const auto known = find_comparison(spec_, *store_);
+  if (!known) return known.error();
+  if (!*known) return false;
+  experiment_ = **known;
+  if (auto taken = store_->resume_experiment(experiment_); !taken) return taken.error();
+  const auto before = store_->load_experiment(experiment_);
+  if (!before) return before.error();
+  index_ = static_cast<int>(before->runs.size());
+  done_.record.started = before->started;
+  const auto whole = whole_pairs(spec_, *before);
+  done_.resumed = whole.size();
+  for (const auto& [repeat, pair] : whole) {
+    for (const RunRecord* run : pair)
+      done_.record.runs.push_back(*run);
+  }
+  std::erase_if(remaining_, [&](const ComparedRun& run) { return whole.contains(run.repeat); });
+  return true;
+}
+
 Result<std::unique_ptr<RunWriter>> ComparisonInProgress::writer_for(const ComparedRun& run,
                                                                     bool warmup, Instant begin) {
   if (store_ == nullptr) return std::unique_ptr<RunWriter>();
   RunPlan plan;
-  plan.index = static_cast<int>(number_) - 1;
+  plan.index = index_;
   plan.cell.parameters = {{spec_.axis, spec_.values[static_cast<std::size_t>(run.side)]}};
   plan.cell.repeat = run.repeat;
   plan.cell.warmup = warmup;
@@ -136,7 +195,7 @@ Result<void> ComparisonInProgress::check(const RunOutcome& outcome, const Compar
 }
 
 Result<void> ComparisonInProgress::execute(const ComparedRun& run, bool warmup) {
-  const auto total = 2 * static_cast<std::size_t>(spec_.pairs + spec_.warmup);
+  const auto total = 2 * static_cast<std::size_t>(spec_.warmup) + remaining_.size();
   if (number_ > 0) cool_down();
   if (done_.stop_signal) return {};
   events_.on_run(++number_, total, run, warmup);
@@ -147,8 +206,7 @@ Result<void> ComparisonInProgress::execute(const ComparedRun& run, bool warmup) 
   if (!writer) return writer.error();
   RecordingEvents recording(writer->get(), begin, events_.run_events());
   const auto side = static_cast<std::size_t>(run.side);
-  RunRequest request{spec_.commands[side], static_cast<int>(number_) - 1, warmup,
-                     folder->path() / "output"};
+  RunRequest request{spec_.commands[side], index_++, warmup, folder->path() / "output"};
   auto outcome = runner_.run(request, recording);
   if (!outcome) return outcome.error();
   done_.stop_signal = outcome->stop_signal;
@@ -175,13 +233,13 @@ void ComparisonInProgress::cool_down() {
 
 Result<ComparedRuns> ComparisonInProgress::run() {
   if (auto begun = begin(); !begun) return begun.error();
-  for (int i = 0; i < spec_.warmup; ++i) {
+  for (int i = 0; !remaining_.empty() && i < spec_.warmup; ++i) {
     for (const int side : {0, 1}) {
       if (auto done = execute({side, i}, true); !done) return done.error();
       if (done_.stop_signal) return std::move(done_);
     }
   }
-  for (const ComparedRun& run : compare_order(spec_.pairs, spec_.seed)) {
+  for (const ComparedRun& run : remaining_) {
     if (auto done = execute(run, false); !done) return done.error();
     if (done_.stop_signal) return std::move(done_);
   }
@@ -194,6 +252,18 @@ Result<ComparedRuns> ComparisonInProgress::run() {
 }
 
 }  // namespace
+
+Result<std::vector<ComparedRun>> remaining_comparison(const CompareSpec& spec, const Store& store) {
+  std::vector<ComparedRun> order = compare_order(spec.pairs, spec.seed);
+  const auto known = find_comparison(spec, store);
+  if (!known) return known.error();
+  if (!*known) return order;
+  const auto before = store.load_experiment(**known);
+  if (!before) return before.error();
+  const auto whole = whole_pairs(spec, *before);
+  std::erase_if(order, [&](const ComparedRun& run) { return whole.contains(run.repeat); });
+  return order;
+}
 
 Result<ComparedRuns> run_comparison(const CompareSpec& spec, Runner& runner, Store* store,
                                     Clock& clock, CompareEvents& events) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 // Damaged input must be an error, never an exception or an abort. What toml++ 3 mishandles never
@@ -92,7 +93,7 @@ class Reader {
   }
 
   const toml::table* table(const char* key) {
-    const toml::node* node = find(key, true);
+    const toml::node* node = find(key, false);
     if (node == nullptr) return nullptr;
     if (node->as_table() == nullptr) fail(*node, fmt::format("{} is no table", key));
     return node->as_table();
@@ -214,6 +215,51 @@ Result<StudyTable> read_table(const toml::table& from, const std::filesystem::pa
   return table;
 }
 
+/// The cells of which the runs fit into two minutes, the shortest first; all where the recipe does
+/// not say how long they take. In the recipe's order.
+std::vector<std::size_t> affordable_rows(const StudyTable& table, std::size_t rows, int runs) {
+  std::vector<std::size_t> all(rows);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  if (table.seconds.empty()) return all;
+  std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) {
+    return table.seconds[a] < table.seconds[b];
+  });
+  Seconds left(110.0);
+  std::size_t kept = 0;
+  for (; kept < rows; ++kept) {
+    left = left - table.seconds[all[kept]] * static_cast<double>(runs);
+    if (kept > 0 && left < Seconds(0.0)) break;
+  }
+  all.resize(kept);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+/// What --quick runs where the recipe does not say it.
+StudyTable shrunk(const StudyTable& full, const std::string& axis) {
+  StudyTable small = full;
+  small.repeats = std::min(full.repeats, 2);
+  small.warmup = std::min(full.warmup, 1);
+  small.cooldown = Seconds(0.0);
+  const std::vector<std::size_t> rows =
+      affordable_rows(full, full.columns.at(axis).size(), small.repeats + small.warmup);
+  constexpr std::size_t most = 5;
+  const std::size_t count = std::min(rows.size(), most);
+  std::vector<std::size_t> chosen;
+  // Evenly over what there is, the first and the last among them.
+  for (std::size_t i = 0; i < count; ++i)
+    chosen.push_back(count == 1 ? rows[0] : rows[i * (rows.size() - 1) / (count - 1)]);
+  const auto pick = [&](const auto& from, auto& to) {
+    to.clear();
+    for (const std::size_t row : chosen)
+      to.push_back(from[row]);
+  };
+  for (auto& [name, values] : small.columns)
+    pick(full.columns.at(name), values);
+  if (!full.seconds.empty()) pick(full.seconds, small.seconds);
+  return small;
+}
+
 }  // namespace
 
 Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::path& file) {
@@ -227,8 +273,8 @@ Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::pa
   StudyRecipe recipe;
   recipe.name = file.stem().string();
   Reader reader(file, parsed.table(), "the recipe");
-  recipe.title = reader.text("title", true);
-  recipe.source = reader.text("source", true);
+  recipe.title = reader.text("title", false);
+  recipe.source = reader.text("source", false);
   recipe.axis = reader.text("axis", true);
   recipe.axis_label = reader.text("axis_label", false);
   recipe.item = reader.text("item", false);
@@ -236,17 +282,23 @@ Result<StudyRecipe> parse_study(std::string_view text, const std::filesystem::pa
   recipe.command = reader.values("command", true);
   const toml::table* quick = reader.table("quick");
   if (reader.error()) return *reader.error();
+  if (recipe.title.empty()) recipe.title = recipe.name;
   if (recipe.axis_label.empty()) recipe.axis_label = recipe.axis;
   auto full = read_table(parsed.table(), file, recipe, reader);
   if (!full) return full.error();
   recipe.full = std::move(*full);
+  reader.refuse_others();
+  if (reader.error()) return *reader.error();
+  if (quick == nullptr) {
+    recipe.quick = shrunk(recipe.full, recipe.axis);
+    recipe.quick_is_ours = true;
+    return recipe;
+  }
   Reader quick_reader(file, *quick, "[quick]");
   auto small = read_table(*quick, file, recipe, quick_reader);
   if (!small) return small.error();
   recipe.quick = std::move(*small);
-  reader.refuse_others();
   quick_reader.refuse_others();
-  if (reader.error()) return *reader.error();
   if (quick_reader.error()) return *quick_reader.error();
   return recipe;
 }

@@ -3,6 +3,7 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/stats/correlation.hpp"
 #include "ergo/stats/summary.hpp"
+#include "experiment/study_analysis.hpp"
 
 #include <fmt/format.h>
 
@@ -177,6 +178,20 @@ bool good(const RunRecord& run) {
   return run.exit_code == 0 && !run.invalid;
 }
 
+/// Odd ones of the quantities that say most: one run that stands apart would else be told for each.
+void find_odd_runs(StudyResults& results, std::size_t cell,
+                   const std::vector<const RunRecord*>& runs, const std::vector<Column>& columns) {
+  for (const Column& column : columns) {
+    if (column.quantity.id != "energy_j" && column.quantity.id != "time_s") continue;
+    std::vector<double> values;
+    for (const RunRecord* run : runs) {
+      if (const auto one = column.read(*run)) values.push_back(one->value);
+    }
+    if (values.size() == runs.size())
+      experiment_detail::add_odd_runs(results.odd_runs, cell, column.quantity.id, runs, values);
+  }
+}
+
 /// Nothing unless every good run has the quantity: a median over some would mislead.
 std::optional<ResultFigure> figure_of(const std::vector<const RunRecord*>& runs, const Read& read) {
   std::vector<double> values;
@@ -342,7 +357,8 @@ StudyResults study_results(const ExperimentRecord& record, ResultTitles titles) 
                                           : run.warnings.back();
   }
   sort_cells(results.cells);
-  for (const Column& column : all_columns()) {
+  const std::vector<Column> columns = all_columns();
+  for (const Column& column : columns) {
     bool present = column.always;
     for (ResultCell& cell : results.cells) {
       if (auto figure = figure_of(runs[key_of(cell.parameters)], column.read)) {
@@ -353,6 +369,13 @@ StudyResults study_results(const ExperimentRecord& record, ResultTitles titles) 
     if (present) results.quantities.push_back(column.quantity);
   }
   results.correlation = correlate(results);
+  results.fits = experiment_detail::axis_fits(results);
+  for (std::size_t i = 0; i < results.cells.size(); ++i) {
+    const auto& mine = runs[key_of(results.cells[i].parameters)];
+    for (CellCourse& course : experiment_detail::cell_courses(i, mine))
+      results.courses.push_back(std::move(course));
+    find_odd_runs(results, i, mine, columns);
+  }
   results.warnings = frequent_warnings(record);
   return results;
 }

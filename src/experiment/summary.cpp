@@ -37,7 +37,11 @@ void add_total(EnergyTotal& sum, const EnergyTotal& one) {
     sum.low += one.low;
     sum.high += one.high;
   }
-  if (one.estimated) sum.estimated = sum.estimated.value_or(Joules(0)) + *one.estimated;
+  if (one.estimated) {
+    sum.estimated = sum.estimated.value_or(Joules(0)) + *one.estimated;
+    sum.estimated_low += one.estimated_low;
+    sum.estimated_high += one.estimated_high;
+  }
 }
 
 /// A sum with a missing part is absent.
@@ -139,7 +143,10 @@ std::optional<ItemsRecord> items_of(const std::vector<WindowRecord>& windows) {
   }
   // A sum over only some of the windows would be too small for the count it is divided by.
   if (!all_measured) items.total.measured.reset();
-  if (!all_estimated) items.total.estimated.reset();
+  if (!all_estimated) {
+    items.total.estimated.reset();
+    items.total.estimated_low = items.total.estimated_high = Joules(0);
+  }
   return items;
 }
 

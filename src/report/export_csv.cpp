@@ -173,17 +173,8 @@ Figure figure_of(const PerItem& item) {
   } else if (item.total->estimated) {
     figure.joules = item.total->estimated->value() / item.divisor();
     figure.provenance = name_of(Provenance::estimated);
-    double low = 0.0;
-    double high = 0.0;
-    for (const auto& energy : *item.energy) {
-      if (!energy.in_total || energy.provenance != Provenance::estimated) continue;
-      low += energy.low.value();
-      high += energy.high.value();
-    }
-    if (high > 0.0) {
-      figure.low = low / item.divisor();
-      figure.high = high / item.divisor();
-    }
+    figure.low = item.total->estimated_low.value() / item.divisor();
+    figure.high = item.total->estimated_high.value() / item.divisor();
   }
   return figure;
 }
@@ -195,7 +186,7 @@ void write_energies(std::string& text, const ExperimentRecord& record, const Run
     row << record.name << run.index << run.repeat << (run.warmup ? 1 : 0) << run.exit_code
         << window.name << window.index << window.start << window.duration << window.count
         << e.channel << name_of(e.domain) << name_of(e.provenance) << e.source << e.joules << e.low
-        << e.high << e.mean << e.max << e.idle << e.net << e.process;
+        << e.high << e.mean << e.max << e.idle << e.net << e.process << e.net_low << e.net_high;
     text += row.line();
   }
 }
@@ -224,6 +215,13 @@ void write_sweep_row(std::string& text, const ExperimentRecord& record, const Ru
                                     [&](const auto& e) { return e.channel == channel; });
     const bool known = done && found != item.energy->end();
     row << (known ? std::optional(found->joules / item.divisor()) : std::nullopt);
+  }
+  for (const auto& channel : channels) {
+    const auto found = std::find_if(item.energy->begin(), item.energy->end(),
+                                    [&](const auto& e) { return e.channel == channel; });
+    const bool known = done && found != item.energy->end();
+    row << (known ? std::optional(found->low / item.divisor()) : std::nullopt)
+        << (known ? std::optional(found->high / item.divisor()) : std::nullopt);
   }
   text += row.line();
 }
@@ -294,7 +292,8 @@ std::optional<SweepRow> model_row(const ExperimentRecord& record, const RunRecor
 std::string run_csv(const ExperimentRecord& record) {
   std::string text =
       "experiment,run,repeat,warmup,exit_code,window,window_index,start_s,duration_s,count,channel,"
-      "domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,net_j,process_j\n";
+      "domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,net_j,process_j,net_low_j,"
+      "net_high_j\n";
   for (const auto& run : record.runs) {
     WindowRecord whole;
     whole.duration = run.duration;
@@ -330,6 +329,8 @@ std::string sweep_csv(std::span<const ExperimentRecord> records) {
     header << sweep_columns[i];
   for (const auto& channel : channels)
     header << channel + "_j";
+  for (const auto& channel : channels)
+    header << channel + "_low_j" << channel + "_high_j";
   std::string text = header.line();
   for (const auto& record : records) {
     for (const auto& run : record.runs) {

@@ -3,6 +3,7 @@
 #include "ergo/report/format.hpp"
 #include "ergo/report/study_report.hpp"
 #include "report/html_plot.hpp"
+#include "report/study_findings.hpp"
 #include "report_assets.hpp"  // generated: report.css, report.js and Chart.js
 
 #include <fmt/format.h>
@@ -117,6 +118,26 @@ std::string correlation_table(const StudyResults& results) {
   return html + "</tbody></table></div>\n";
 }
 
+std::string findings_tables(const StudyResults& results) {
+  std::string html;
+  for (const Finding& finding : findings_of(results)) {
+    html +=
+        fmt::format("<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"><table id=\"{}\"><thead><tr>",
+                    escape_html(finding.title), escape_html(finding.note), finding.id);
+    for (const std::string& head : finding.head)
+      html += fmt::format("<th>{}</th>", escape_html(head));
+    html += "</tr></thead><tbody>\n";
+    for (const auto& row : finding.rows) {
+      html += "<tr>";
+      for (const std::string& field : row)
+        html += fmt::format("<td>{}</td>", escape_html(field));
+      html += "</tr>\n";
+    }
+    html += "</tbody></table></div>\n";
+  }
+  return html;
+}
+
 std::string trace_section(const std::vector<RunTrace>& traces, std::size_t left_out) {
   std::string html;
   if (!traces.empty()) {
@@ -173,7 +194,7 @@ std::string study_html(const StudyResults& results, const std::vector<RunTrace>&
   html += fmt::format("<title>{}</title>\n<style>\n{}</style></head><body>\n",
                       escape_html(results.titles.title), report_css);
   const std::vector<Plot> plots = plots_of(results);
-  html += head(results) + results_table(results) + plot_figures(plots) +
+  html += head(results) + results_table(results) + plot_figures(plots) + findings_tables(results) +
           correlation_table(results) + trace_section(traces, traces_left_out);
   if (!results.warnings.empty()) {
     html += "<h2>Warnings</h2>\n<ul>\n";

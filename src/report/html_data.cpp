@@ -60,12 +60,20 @@ std::string series_json(const PlotSeries& series) {
                      }));
 }
 
+std::string fit_json(const PlotFit& fit) {
+  return fmt::format("{{\"label\":{},\"series\":{},\"points\":{}}}", quoted(fit.label), fit.series,
+                     array_json(fit.points, [](const std::pair<double, double>& p) {
+                       return fmt::format("[{:.7g},{:.6g}]", p.first, p.second);
+                     }));
+}
+
 std::string plot_json(const Plot& plot) {
   return fmt::format(
-      "{{\"id\":{},\"x\":{},\"xUnit\":{},\"yUnit\":{},\"lines\":{},\"categories\":{},\"series\":{}}"
-      "}",
+      "{{\"id\":{},\"x\":{},\"xUnit\":{},\"yUnit\":{},\"lines\":{},\"categories\":{},\"series\":{},"
+      "\"fits\":{}}}",
       quoted(plot.id), quoted(plot.x_label), quoted(plot.x_unit), quoted(plot.y_unit), plot.lines,
-      array_json(plot.categories, quoted), array_json(plot.series, series_json));
+      array_json(plot.categories, quoted), array_json(plot.series, series_json),
+      array_json(plot.fits, fit_json));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "ergo/report/format.hpp"
 #include "ergo/report/study_report.hpp"
+#include "report/study_findings.hpp"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,29 @@ PlotPoint plot_point(const ResultCell& cell, double x, const ResultFigure& figur
     text += " (" + range + ")";
   if (figure.provenance) text += fmt::format(", {}", name_of(*figure.provenance));
   return {x, figure.estimate.value, figure.estimate.low, figure.estimate.high, std::move(text)};
+}
+
+/// Enough points that a straight line stays one on an axis that the page makes logarithmic.
+std::vector<std::pair<double, double>> fit_points(const AxisFit& fit) {
+  constexpr int steps = 40;
+  std::vector<std::pair<double, double>> points;
+  const auto add = [&](double from, double to, auto&& y) {
+    for (int i = 0; i <= steps; ++i) {
+      const double x = from + (to - from) * i / steps;
+      points.emplace_back(x, y(x));
+    }
+  };
+  if (!fit.is_broken()) {
+    add(fit.from, fit.to,
+        [&](double x) { return fit.line.intercept.value + fit.line.slope.value * x; });
+    return points;
+  }
+  const stats::BrokenLineFit& b = *fit.broken;
+  add(fit.from, b.at.value,
+      [&](double x) { return b.level + b.slope_below.value * (x - b.at.value); });
+  add(b.at.value, fit.to,
+      [&](double x) { return b.level + b.slope_above.value * (x - b.at.value); });
+  return points;
 }
 
 class PlotMaker {
@@ -51,6 +75,7 @@ class PlotMaker {
       for (auto& [series, points] : points_of(q)) {
         std::string label = q.label + origins(q.id);
         if (!series.empty()) label += ", " + series;
+        add_fit(plot, q.id, series);
         plot.series.push_back({std::move(label), std::move(points)});
       }
     }
@@ -82,6 +107,16 @@ class PlotMaker {
  private:
   void keep(Plot plot) {
     if (!plot.series.empty()) plots_.push_back(std::move(plot));
+  }
+
+  /// The fit of the series that comes next.
+  void add_fit(Plot& plot, const std::string& quantity, const std::string& series) const {
+    if (!categories_.empty()) return;
+    for (const AxisFit& fit : results_.fits) {
+      if (fit.quantity != quantity || fit.series != series) continue;
+      const char* kind = fit.is_broken() ? ", two lines" : ", line";
+      plot.fits.push_back({fit_name(results_, fit) + kind, fit_points(fit), plot.series.size()});
+    }
   }
 
   [[nodiscard]] const std::string& category(const ResultCell& cell) const {

@@ -4,7 +4,9 @@
 #include "ergo/experiment/study_results.hpp"
 #include "ergo/report/html.hpp"
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ergo::report {
@@ -22,6 +24,13 @@ struct PlotSeries {
   std::vector<PlotPoint> points;
 };
 
+/// One line, or two that meet, from end to end.
+struct PlotFit {
+  std::string label;
+  std::vector<std::pair<double, double>> points;
+  std::size_t series = 0;  ///< index of the series that it goes through
+};
+
 struct Plot {
   std::string id;  ///< of its canvas
   std::string title;
@@ -31,6 +40,7 @@ struct Plot {
   std::vector<std::string> categories;  ///< x = 0, 1, 2 … are these; empty: numbers
   bool lines = true;                    ///< join the points
   std::vector<PlotSeries> series;       ///< none without points
+  std::vector<PlotFit> fits;
 };
 
 /// Energy, latency, memory and utilisation against the axis, and energy against latency; those for

@@ -26,10 +26,18 @@ Json channel_json(const ChannelEnergy& e) {
   json["in_total"] = e.in_total;
   if (e.idle) json["idle_j"] = e.idle->value();
   if (e.net) json["net_j"] = e.net->value();
+  if (e.net_low) json["net_low_j"] = e.net_low->value();
+  if (e.net_high) json["net_high_j"] = e.net_high->value();
   if (e.process) json["process_j"] = e.process->value();
   Json alternatives = Json::array();
   for (const Alternative& other : e.alternatives) {
-    alternatives.push_back({{"source", other.source}, {"joules", other.joules.value()}});
+    Json one{{"source", other.source}, {"joules", other.joules.value()}};
+    // Stores of the first version kept no interval.
+    if (other.high > other.low) {
+      one["low_j"] = other.low.value();
+      one["high_j"] = other.high.value();
+    }
+    alternatives.push_back(std::move(one));
   }
   json["alternatives"] = std::move(alternatives);
   json["budget"] = budget_json(e.budget);
@@ -51,7 +59,11 @@ Json total_json(const EnergyTotal& total, const std::vector<ChannelEnergy>& chan
     json["high_j"] = total.high.value();
     json["provenance"] = name_of(provenance_of_total(channels));
   }
-  if (total.estimated) json["estimated_j"] = total.estimated->value();
+  if (total.estimated) {
+    json["estimated_j"] = total.estimated->value();
+    json["estimated_low_j"] = total.estimated_low.value();
+    json["estimated_high_j"] = total.estimated_high.value();
+  }
   return json;
 }
 

@@ -3,6 +3,7 @@
 #include "ergo/report/format.hpp"
 #include "ergo/report/study_report.hpp"
 #include "report/html_plot.hpp"
+#include "report/study_findings.hpp"
 
 #include <fmt/format.h>
 
@@ -93,6 +94,24 @@ void add_correlation(std::string& text, const RankCorrelation& c) {
   }
 }
 
+void add_findings(std::string& text, const StudyResults& results) {
+  for (const Finding& finding : findings_of(results)) {
+    text += fmt::format("\n## {}\n\n{}\n\n|", finding.title, escape_markdown(finding.note));
+    for (const std::string& head : finding.head)
+      text += fmt::format(" {} |", head);
+    text += "\n|---|";
+    for (std::size_t i = 1; i < finding.head.size(); ++i)
+      text += "---:|";
+    text += "\n";
+    for (const auto& row : finding.rows) {
+      text += "|";
+      for (const std::string& field : row)
+        text += field.empty() ? "  |" : fmt::format(" {} |", escape_markdown(field));
+      text += "\n";
+    }
+  }
+}
+
 }  // namespace
 
 std::string study_markdown(const StudyResults& results) {
@@ -124,6 +143,7 @@ std::string study_markdown(const StudyResults& results) {
                              escape_markdown(*cell.reason));
   }
   if (!reasons.empty()) text += "\n## Runs without result\n\n" + reasons;
+  add_findings(text, results);
   add_correlation(text, results.correlation);
   if (!results.warnings.empty()) {
     text += "\n## Warnings\n\n";

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdlib>
 #include <set>
 
 namespace ergo::report {
@@ -75,6 +77,69 @@ StudyJson correlation_object(const RankCorrelation& correlation) {
           {"high", matrix(correlation, &Estimate::high)}};
 }
 
+/// What follows from sums of squares is the same on every machine up to its last digits only.
+double ten_digits(double value) {
+  return std::strtod(fmt::format("{:.10g}", value).c_str(), nullptr);
+}
+
+StudyJson fit_object(const AxisFit& fit) {
+  const auto ends = [](const Estimate& e) {
+    return StudyJson{
+        {"value", ten_digits(e.value)}, {"low", ten_digits(e.low)}, {"high", ten_digits(e.high)}};
+  };
+  StudyJson json{{"quantity", fit.quantity},
+                 {"series", fit.series},
+                 {"points", fit.line.points},
+                 {"line",
+                  {{"intercept", ends(fit.line.intercept)},
+                   {"slope", ends(fit.line.slope)},
+                   {"residual_deviation", ten_digits(fit.line.residual_deviation)},
+                   {"r_squared", ten_digits(fit.line.r_squared)}}}};
+  if (!fit.broken) return json;
+  const stats::BrokenLineFit& b = *fit.broken;
+  json["broken_line"] = {{"break", ends(b.at)},
+                         {"level", ten_digits(b.level)},
+                         {"slope_below", ends(b.slope_below)},
+                         {"slope_above", ends(b.slope_above)},
+                         {"residual_deviation", ten_digits(b.residual_deviation)},
+                         {"r_squared", ten_digits(b.r_squared)},
+                         {"p_straight", b.p_straight},
+                         {"better", fit.is_broken()},
+                         {"bounded", fit.bounds_break()}};
+  return json;
+}
+
+StudyJson course_object(const CellCourse& course, const StudyResults& results) {
+  StudyJson json{{"parameters", results.cells[course.cell].parameters},
+                 {"of", course.of},
+                 {"unit", course.unit},
+                 {"iterations", course.iterations},
+                 {"runs", course.runs},
+                 {"settled", course.settled},
+                 {"drifting", course.drifting},
+                 {"median", course.median},
+                 {"outliers", course.outliers}};
+  if (course.warm_up) json["warm_up"] = *course.warm_up;
+  if (course.steady_median) json["steady_median"] = *course.steady_median;
+  return json;
+}
+
+void add_findings(StudyJson& json, const StudyResults& results) {
+  json["fits"] = StudyJson::array();
+  for (const AxisFit& fit : results.fits)
+    json["fits"].push_back(fit_object(fit));
+  json["warm_up"] = StudyJson::array();
+  for (const CellCourse& course : results.courses)
+    json["warm_up"].push_back(course_object(course, results));
+  json["odd_runs"] = StudyJson::array();
+  for (const OddRun& odd : results.odd_runs)
+    json["odd_runs"].push_back({{"parameters", results.cells[odd.cell].parameters},
+                                {"repeat", odd.repeat},
+                                {"quantity", odd.quantity},
+                                {"value", odd.value},
+                                {"modified_z", ten_digits(odd.z)}});
+}
+
 }  // namespace
 
 std::string format_figure(double value, std::string_view unit) {
@@ -86,7 +151,9 @@ std::string format_figure(double value, std::string_view unit) {
 }
 
 std::string format_interval(const Estimate& e, std::string_view unit) {
-  if (e.high <= e.low) return {};
+  // Equal runs differ by rounding alone.
+  constexpr double rounding = 1e-9;
+  if (!(e.high - e.low > rounding * std::max(std::abs(e.low), std::abs(e.high)))) return {};
   if (unit == "J") return format_range(Joules(e.low), Joules(e.high));
   return format_figure(e.low, unit) + " … " + format_figure(e.high, unit);
 }
@@ -164,6 +231,7 @@ std::string study_json(const StudyResults& results) {
   }
   json["cells"] = std::move(cells);
   json["correlation"] = correlation_object(results.correlation);
+  add_findings(json, results);
   json["warnings"] = results.warnings;
   return json.dump(2, ' ', false, StudyJson::error_handler_t::replace) + "\n";
 }

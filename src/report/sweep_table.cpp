@@ -35,6 +35,8 @@ Item item_of(const RunRecord& run) {
     item.provenance = name_of(provenance_of_total(run.energy));
   } else if (total.estimated) {
     item.energy = *total.estimated / n;
+    item.low = total.estimated_low / n;
+    item.high = total.estimated_high / n;
     item.provenance = "estimated";
   }
   return item;
@@ -47,7 +49,8 @@ bool good(const RunRecord& run) {
 struct CellSums {
   std::vector<double> times;
   std::vector<double> energies;
-  std::vector<double> half_widths;
+  std::vector<double> below;  ///< from the energy to the ends of the run's own interval
+  std::vector<double> above;
   std::vector<double> enforced_w;
   std::vector<double> capped;  ///< shares of time
   std::string_view provenance;
@@ -84,11 +87,10 @@ void add_cell(TextTable& table, const std::string& name, const CellSums& cell, b
   if (cell.energies.size() == cell.times.size()) {
     const Estimate e = stats::median_interval(cell.energies);
     // What repeats show and what one run does not know about itself are independent.
-    const double own = cell.half_widths.empty() ? 0 : stats::median(cell.half_widths);
-    const Joules low(e.value - std::hypot(e.value - e.low, own));
-    const Joules high(e.value + std::hypot(e.high - e.value, own));
+    const Joules low(e.value - std::hypot(e.value - e.low, stats::median(cell.below)));
+    const Joules high(e.value + std::hypot(e.high - e.value, stats::median(cell.above)));
     row.push_back(format_energy(Joules(e.value)));
-    row.push_back(cell.provenance == "estimated" ? "" : format_range(low, high));
+    row.push_back(high > low ? format_range(std::max(low, Joules(0)), high) : std::string());
     row.push_back(std::string(cell.provenance) +
                   (cell.failed > 0 ? fmt::format(", {} failed", cell.failed) : ""));
   } else {
@@ -137,7 +139,8 @@ std::string sweep_table(const ExperimentRecord& record) {
     if (!item.energy) continue;
     cell.energies.push_back(item.energy->value());
     cell.provenance = item.provenance;
-    if (item.high > item.low) cell.half_widths.push_back(((item.high - item.low) / 2).value());
+    cell.below.push_back((*item.energy - item.low).value());
+    cell.above.push_back((item.high - *item.energy).value());
   }
   std::vector<TextTable::Column> columns{{"cell"}, {"runs", true}};
   if (limits) columns.insert(columns.end(), {{"enforced", true}, {"at the limit", true}});

@@ -41,12 +41,18 @@ std::optional<SteadyState> steady_state(std::span<const double> series) {
   std::size_t best = 0;
   // Beyond the half, leaving out nearly all would look good: of the last few values, few differ.
   const std::size_t last = y.size() / 2;
-  for (std::size_t d = 0; d <= last; ++d) {
-    const auto rest = std::span(y).subspan(d);
-    const double n = static_cast<double>(rest.size());
-    const double deviation = standard_deviation(rest);
-    const double error = deviation * deviation * (n - 1) / (n * n);
-    if (error < least) {
+  // From the end, so that each value is taken into mean and squares once (Welford 1962): a million
+  // latencies are nothing special.
+  double middle = 0;
+  double squares = 0;
+  double n = 0;
+  for (std::size_t d = y.size(); d-- > 0;) {
+    n += 1;
+    const double before = y[d] - middle;
+    middle += before / n;
+    squares += before * (y[d] - middle);
+    const double error = squares / (n * n);
+    if (d <= last && error <= least) {
       least = error;
       best = d;
     }

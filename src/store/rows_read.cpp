@@ -182,6 +182,13 @@ Result<std::vector<WindowRecord>> read_windows(sql::Database& database, std::int
     auto energies = read_energies(database, id);
     if (!energies) return energies.error();
     window.energy = std::move(*energies);
+    // Not stored: it is the sum over the channels.
+    for (const ChannelEnergy& energy : window.energy) {
+      if (!window.total.estimated || !energy.in_total || energy.provenance != Provenance::estimated)
+        continue;
+      window.total.estimated_low += energy.low;
+      window.total.estimated_high += energy.high;
+    }
     windows.push_back(std::move(window));
     return {};
   });

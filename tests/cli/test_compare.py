@@ -1,5 +1,6 @@
 """`ergo compare`, from outside."""
 import json
+import os
 import signal
 import unittest
 
@@ -83,11 +84,68 @@ class Commands(CompareCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("B failed with exit code 3: it broke", done.stderr)
 
+    def logging(self, name, seconds):
+        return f"echo {name} >> log; sleep {seconds}"
+
+    def log(self):
+        path = self.folder / "log"
+        return path.read_text().split() if path.exists() else []
+
+    def test_killed_and_run_again_whole_pairs_stand_and_the_half_one_is_made_again(self):
+        words = ["--sim", "v100", "-r", "4", "-w", "0", "--store", "s.db", "--", self.logging("a", "0.3"),
+                 self.logging("b", "0.3")]
+        process = self.start("compare", *words, start_new_session=True)
+        self.wait_for(lambda: len(self.log()) == 4, "the second run of the second pair")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        before = self.log()
+        done = self.ergo("compare", "--dry-run", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("6 runs to make, 1 pairs are in s.db", done.stdout)
+        done = self.ergo("compare", "--json", "-", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 pairs were in s.db before and count", done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual((result["a"]["runs"], result["b"]["runs"]), (4, 4))
+        self.assertEqual(len(self.log()) - len(before), 6, "three pairs were left")
+        self.assertEqual(self.log()[len(before):][:2], before[2:], "the half pair, both sides in their order")
+        self.assertEqual([n for n in result["notes"] if "partner" in n], [])
+        stored = self.compare_json("s.db")
+        self.assertEqual([q["change"] for q in stored["quantities"]], [q["change"] for q in result["quantities"]])
+
+    def test_the_same_call_measures_nothing_again_and_more_pairs_are_added(self):
+        def words(pairs):
+            return ["--sim", "v100", "-r", pairs, "--store", "s.db", "--", self.logging("a", "0.1"),
+                    self.logging("b", "0.1")]
+
+        first = self.compare_json(*words(2))
+        self.assertEqual(len(self.log()), 6, "with the warm-ups")
+        again = self.compare_json(*words(2))
+        self.assertEqual(len(self.log()), 6)
+        self.assertEqual(again, first)
+        more = self.compare_json(*words(3))
+        self.assertEqual(len(self.log()), 10, "two warm-ups and one pair")
+        self.assertEqual(more["a"]["runs"], 3)
+
+    def test_another_comparison_in_the_same_store_is_one_of_its_own(self):
+        for name in ("a", "c"):
+            self.compare_json("--sim", "v100", "-r", "2", "-w", "0", "--store", "s.db", "--", self.logging(name, "0.1"),
+                              self.logging("b", "0.1"))
+        self.assertEqual(len(self.log()), 8)
+
+    def test_a_pair_that_failed_is_made_again_once_the_command_works(self):
+        words = ["--sim", "v100", "-r", "2", "-w", "0", "--store", "s.db", "--", self.logging("a", "0.1"),
+                 "test -e works && sleep 0.1"]
+        self.assertEqual(self.ergo("compare", *words).returncode, 1)
+        (self.folder / "works").touch()
+        self.assertEqual(self.compare_json(*words)["b"]["runs"], 2)
+
     def test_a_signal_ends_it_and_its_number_is_the_exit_code(self):
         process = self.start("compare", "-r", "2", "--", "touch began; sleep 30", "sleep 30", start_new_session=True)
         self.wait_for(lambda: (self.folder / "began").exists(), "the first run")
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(timeout=60), 128 + signal.SIGTERM)
+        self.assertIn("--store FILE", process.stderr.read())
 
 
 class BadCalls(CompareCase):

@@ -114,13 +114,18 @@ class CompareEvents {
 };
 
 struct ComparedRuns {
-  ExperimentRecord record;
+  ExperimentRecord record;  ///< the pairs of earlier calls first
+  std::size_t resumed = 0;  ///< pairs that were in the store before
   std::optional<int> stop_signal;
 };
 
+/// The runs that are planned and whose pairs the store has not whole yet, in order.
+Result<std::vector<ComparedRun>> remaining_comparison(const CompareSpec& spec, const Store& store);
+
 /// Runs the plan; the commands' output is kept away from the terminal. Stops at the first run that
 /// fails, with an error that holds the exit code and the last line it printed: half a comparison is
-/// none. `store` may be null.
+/// none. `store` may be null; with one that holds a comparison of this plan (the number of pairs is
+/// no part of it) it goes on there: whole pairs are not made again, a half one is.
 Result<ComparedRuns> run_comparison(const CompareSpec& spec, Runner& runner, Store* store,
                                     Clock& clock, CompareEvents& events);
 

@@ -26,9 +26,9 @@ struct StudyTable {
 };
 
 struct StudyRecipe {
-  std::string name;  ///< the file's name without ".toml"
-  std::string title;
-  std::string source;  ///< the document that it repeats
+  std::string name;    ///< the file's name without ".toml"
+  std::string title;   ///< the name where it has none
+  std::string source;  ///< the document that it repeats, if any
   std::string axis;    ///< the column that is the runs' parameter; the others follow from it
   std::string axis_label;
   std::string item;  ///< what the workload counts
@@ -37,6 +37,10 @@ struct StudyRecipe {
   std::vector<std::string> command;
   StudyTable full;
   StudyTable quick;  ///< for two CPU cores, under two minutes
+  /// The recipe has no [quick]: at most five of its cells, evenly chosen among those of which the
+  /// runs fit into two minutes (all, where it does not say how long they take), at most two runs
+  /// each, no rests.
+  bool quick_is_ours = false;
 };
 
 /// Reads a recipe. Strict: an unknown or missing key, a wrong type, columns of different lengths or

@@ -12,13 +12,15 @@ namespace ergo::report {
 
 /// One row per run, window and channel, the whole run with an empty window name first. Columns:
 /// experiment,run,repeat,warmup,exit_code,window,window_index,start_s,duration_s,count,channel,
-/// domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,net_j,process_j. Unit: SI.
+/// domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,net_j,process_j,net_low_j,
+/// net_high_j. Unit: SI.
 std::string run_csv(const ExperimentRecord& record);
 
 /// One row per run that is no warm-up. Columns: experiment,run,repeat,<parameters>,gpu,workload,
 /// power_limit_w,duration_s,count,time_s,energy_j,low_j,high_j,provenance,status,
-/// latency_median_s,latency_p95_s,power_capped, then <channel>_j for each channel of any run.
-///  - time_s, energy_j, its 95 % interval and <channel>_j are per item when the run had a count.
+/// latency_median_s,latency_p95_s,power_capped, then <channel>_j for each channel of any run, then
+/// <channel>_low_j,<channel>_high_j (95 %) for each.
+///  - time_s and all energies are per item when the run had a count.
 ///  - energy_j is the measured total, and where nothing was measured the estimated one; provenance
 ///    says which (measured, simulated, estimated).
 ///  - status is done, failed or invalid; only done runs have time and energies.

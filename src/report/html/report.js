@@ -17,7 +17,7 @@
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dress = (chart) => chart.data.datasets.forEach((set, i) => {
-    set.borderColor = set.backgroundColor = css(`--c${i % 6}`);
+    set.borderColor = set.backgroundColor = css(`--c${(set.through ?? i) % 6}`);
   });
   const recolour = () => {
     Chart.defaults.color = css("--soft");
@@ -43,7 +43,7 @@
         ctx.clip();
         ctx.beginPath();
         chart.getDatasetMeta(i).data.forEach(({ x }, k) => {
-          const { low, high } = set.data[k];
+          const { low, high } = set.data[k] ?? {};
           if (!(high > low)) return;
           const top = y.getPixelForValue(high), bottom = y.getPixelForValue(low);
           for (const end of [top, bottom]) { ctx.moveTo(x - 3, end); ctx.lineTo(x + 3, end); }
@@ -82,9 +82,14 @@
   const draw = (plot) => {
     const points = plot.series.map(({ points: all }) => all.map(([x, y, low, high, text]) => ({ x, y, low, high, text })));
     const all = points.flat();
+    const fits = plot.fits.map(({ label, series, points: line }) => ({ label, through: series, order: 1, showLine: true,
+      data: line.map(([x, y]) => ({ x, y, text: `${label}: ${pretty(y, plot.yUnit)}` })), pointRadius: 0, pointHitRadius: 4,
+      borderWidth: 1.2, borderDash: [5, 4] }));
+    // Points with a fit stand alone: two lines through the same points hide each other.
+    const joined = (i) => plot.lines && !fits.some(({ through }) => through === i);
     charts.push(new Chart(document.getElementById(plot.id), {
       type: "scatter",
-      data: { datasets: plot.series.map(({ label }, i) => ({ label, data: points[i], showLine: plot.lines, borderWidth: 1.6 })) },
+      data: { datasets: [...plot.series.map(({ label }, i) => ({ label, data: points[i], showLine: joined(i), borderWidth: 1.6 })), ...fits] },
       options: {
         scales: { x: horizontal(plot, all.map(({ x }) => x)),
           y: vertical(plot.yUnit, Math.max(...all.map(({ high }) => high))) },

@@ -125,6 +125,8 @@ TEST(Physics, MeasuredAndEstimatedJoulesAreNeverAddedUp) {
   const ChannelEnergy* estimated = find(energy, "cpu0");
   EXPECT_NEAR(estimated->low.value(), 250.0, 5.0);
   EXPECT_NEAR(estimated->high.value(), 1000.0, 5.0);
+  EXPECT_EQ(energy.total.estimated_low, estimated->low);
+  EXPECT_EQ(energy.total.estimated_high, estimated->high);
   // Nothing measured: no measured total, not one of 0.
   Timeline only;
   record(only, only.add(guess), 0, 10, 0.1, [](double) { return 50.0; });

@@ -181,6 +181,18 @@ TEST(Compare, ARunWithoutItsPartnerIsLeftOutOfThePairs) {
   EXPECT_TRUE(has_note(*c, "failed"));
 }
 
+TEST(Compare, OfAPairThatWasMadeAgainTheLaterRunsStand) {
+  CompareSide a = side_with({100, 500, 101, 102});
+  a.runs[1].repeat = 1;  // cut short after A: B never ran
+  a.runs[2].repeat = 1;
+  a.runs[3].repeat = 2;
+  const auto c = compare(a, side_with({90, 91, 92}), {.paired = true});
+  ASSERT_TRUE(c) << c.error().text();
+  EXPECT_EQ(c->runs_a, 3U);
+  EXPECT_DOUBLE_EQ(quantity(*c, "energy").a.value, 101);
+  EXPECT_TRUE(c->notes.empty());
+}
+
 TEST(Compare, OneRunOfASideIsNoComparison) {
   const auto c = compare(side_with(hundred), side_with({90}));
   ASSERT_FALSE(c);

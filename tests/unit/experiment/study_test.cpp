@@ -64,6 +64,51 @@ TEST(Study, ARecipeIsReadAsItIsWritten) {
   EXPECT_EQ(recipe->quick.seconds.size(), 3U);
 }
 
+TEST(Study, ARecipeNeedsNoSourceNoTitleAndNoQuickTable) {
+  const auto recipe = parse_study(
+      "axis = \"n\"\ncommand = [\"./mine\", \"{n}\"]\n[table]\nn = [1, 2, 3]\n", "x/my.toml");
+  ASSERT_TRUE(recipe) << recipe.error().text();
+  EXPECT_EQ(recipe->title, "my");
+  EXPECT_EQ(recipe->source, "");
+  EXPECT_TRUE(recipe->quick_is_ours);
+  EXPECT_EQ(recipe->quick.columns.at("n"), (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(recipe->quick.repeats, 1);
+}
+
+/// Ten cells, 10 runs each; `rest` is put before the table.
+Result<StudyRecipe> ten_cells(const std::string& rest) {
+  return parse_study(
+      "axis = \"n\"\ncommand = [\"./mine\", \"{n}\", \"{k}\"]\nrepeats = 10\nwarmup = "
+      "3\ncooldown = \"9s\"\n" +
+          rest +
+          "\n[table]\nn = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+          "k = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]\n",
+      "my.toml");
+}
+
+TEST(Study, WithoutAQuickTableFiveCellsAreChosenEvenly) {
+  const auto recipe = ten_cells("");
+  ASSERT_TRUE(recipe) << recipe.error().text();
+  EXPECT_EQ(recipe->quick.columns.at("n"), (std::vector<std::string>{"0", "2", "4", "6", "9"}));
+  EXPECT_EQ(recipe->quick.columns.at("k"), (std::vector<std::string>{"10", "12", "14", "16", "19"}))
+      << "what follows from the axis stays with its cell";
+  EXPECT_EQ(recipe->quick.repeats, 2);
+  EXPECT_EQ(recipe->quick.warmup, 1);
+  EXPECT_DOUBLE_EQ(recipe->quick.cooldown.value(), 0);
+  EXPECT_EQ(recipe->full.repeats, 10);
+}
+
+TEST(Study, WithoutAQuickTableTheCellsFitIntoTwoMinutesWhereTheirTimeIsKnown) {
+  const auto recipe = ten_cells("seconds = [100, 90, 80, 70, 60, 3, 4, 5, 6, 7]");
+  ASSERT_TRUE(recipe) << recipe.error().text();
+  EXPECT_EQ(recipe->quick.columns.at("n"), (std::vector<std::string>{"5", "6", "7", "8", "9"}));
+  EXPECT_EQ(recipe->quick.seconds.size(), 5U);
+  EXPECT_LT(planned_length(recipe->quick)->value(), 120);
+  const auto slow = ten_cells("seconds = 500");
+  ASSERT_TRUE(slow);
+  EXPECT_EQ(slow->quick.columns.at("n"), (std::vector<std::string>{"0"})) << "one at least";
+}
+
 TEST(Study, ThePlansLengthCountsRepeatsWarmUpsAndCooldowns) {
   const auto recipe = parse_study(good_recipe, "sizes.toml");
   ASSERT_TRUE(recipe);
@@ -95,7 +140,7 @@ TEST(Study, ADeviceForACommandWithoutOneIsRefused) {
 TEST(Study, MistakesAreNamedWithTheirLine) {
   expect_refused(with("item =", "itme ="), 5, "itme");
   expect_refused(with("title = \"Sizes\"", "title = 3"), 1, "title");
-  expect_refused(with("source = \"a document\"\n", ""), 1, "source");
+  expect_refused(with("axis = \"size\"\n", ""), 1, "axis");
   expect_refused(with("repeats = 10", "repeats = 0"), 7, "repeats");
   expect_refused(with("repeats = 10", "repeats = \"ten\""), 7, "repeats");
   expect_refused(with("cooldown = \"2s\"", "cooldown = \"soon\""), 8, "cooldown");

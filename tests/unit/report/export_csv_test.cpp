@@ -69,11 +69,12 @@ TEST(SweepCsv, HasOneRowPerRunWithItsParametersAndTotals) {
   EXPECT_THAT(lines(sweep_csv(std::span(&record, 1))),
               ElementsAre("experiment,run,repeat,size,gpu,workload,power_limit_w,duration_s,count,"
                           "time_s,energy_j,low_j,high_j,provenance,status,latency_median_s,"
-                          "latency_p95_s,power_capped,cpu0_j,gpu0_j",
+                          "latency_p95_s,power_capped,cpu0_j,gpu0_j,"
+                          "cpu0_low_j,cpu0_high_j,gpu0_low_j,gpu0_high_j",
                           "alexnet,0,0,112,Tesla V100,alexnet,250,4,,4,500,250,1000,measured,done,,"
-                          ",0.25,100,400",
+                          ",0.25,100,400,50,200,200,800",
                           "alexnet,1,1,112,Tesla V100,alexnet,250,4,,4,500,250,1000,measured,done,"
-                          "0.5,0.75,0.25,100,400"));
+                          "0.5,0.75,0.25,100,400,50,200,200,800"));
 }
 
 TEST(SweepCsv, TimeAndEnergyArePerItemWhenTheRunHadACount) {
@@ -84,14 +85,15 @@ TEST(SweepCsv, TimeAndEnergyArePerItemWhenTheRunHadACount) {
                                      {Joules(320.0), Joules(160.0), Joules(640.0), std::nullopt},
                                      {channel("gpu0", Domain::gpu, 240.0)}};
   EXPECT_THAT(lines(sweep_csv(std::span(&record, 1)))[1],
-              "alexnet,0,0,112,Tesla V100,alexnet,250,4,8,0.25,40,20,80,measured,done,,,0.25,30");
+              "alexnet,0,0,112,Tesla V100,alexnet,250,4,8,0.25,40,20,80,measured,done,,,0.25,30,"
+              "15,60");
 }
 
 TEST(SweepCsv, WithoutAMeterTheEstimateStandsWithItsProvenance) {
   auto record = experiment();
   auto& run = record.runs[0];
   run.energy = {channel("cpu0", Domain::cpu, 100.0, Provenance::estimated)};
-  run.total = {std::nullopt, Joules(0.0), Joules(0.0), Joules(100.0)};
+  run.total = total_of(run.energy);
   EXPECT_THAT(lines(sweep_csv(std::span(&record, 1)))[1],
               HasSubstr(",4,100,50,200,estimated,done,"));
   run.energy[0].provenance = Provenance::simulated;
@@ -212,12 +214,13 @@ TEST(RunCsv, HasOneRowPerWindowAndChannel) {
   record.runs[0].windows = {epoch};
   EXPECT_THAT(
       lines(run_csv(record)),
-      ElementsAre("experiment,run,repeat,warmup,exit_code,window,window_index,start_s,duration_s,"
-                  "count,channel,domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,"
-                  "net_j,process_j",
-                  "alexnet,0,0,0,0,,0,0,4,,gpu0,gpu,measured,source,400,200,800,100,,120,,",
-                  "alexnet,0,0,0,0,,0,0,4,,cpu0,cpu,measured,source,100,50,200,25,,,,",
-                  "alexnet,0,0,0,0,epoch,1,0.5,2,469,gpu0,gpu,measured,source,200,100,400,50,,,,"));
+      ElementsAre(
+          "experiment,run,repeat,warmup,exit_code,window,window_index,start_s,duration_s,"
+          "count,channel,domain,provenance,source,joules,low_j,high_j,mean_w,max_w,idle_j,"
+          "net_j,process_j,net_low_j,net_high_j",
+          "alexnet,0,0,0,0,,0,0,4,,gpu0,gpu,measured,source,400,200,800,100,,120,,,,",
+          "alexnet,0,0,0,0,,0,0,4,,cpu0,cpu,measured,source,100,50,200,25,,,,,,",
+          "alexnet,0,0,0,0,epoch,1,0.5,2,469,gpu0,gpu,measured,source,200,100,400,50,,,,,,"));
   record.runs.clear();
   EXPECT_EQ(lines(run_csv(record)).size(), 1U);
 }

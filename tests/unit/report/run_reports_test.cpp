@@ -49,6 +49,8 @@ TEST(RunReports, MeasuredAndEstimatedAreNeverAddedUp) {
   const auto json = nlohmann::json::parse(report::run_json(testing::sample_record()));
   EXPECT_DOUBLE_EQ(json["runs"][0]["total"]["measured_j"].get<double>(), 812.4);
   EXPECT_DOUBLE_EQ(json["runs"][0]["total"]["estimated_j"].get<double>(), 103);
+  EXPECT_DOUBLE_EQ(json["runs"][0]["total"]["estimated_low_j"].get<double>(), 51.5);
+  EXPECT_DOUBLE_EQ(json["runs"][0]["total"]["estimated_high_j"].get<double>(), 206);
 }
 
 TEST(RunReports, SimulatedTotalsSayThatTheyAre) {

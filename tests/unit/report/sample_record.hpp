@@ -17,7 +17,8 @@ inline ChannelEnergy gpu_energy(double joules, double seconds) {
   e.high = Joules(joules * 1.03);
   e.mean = Watts(joules / seconds);
   e.max = Watts(240);
-  e.alternatives = {{"nvml.power_instant", Joules(joules * 0.99)}};
+  e.alternatives = {
+      {"nvml.power_instant", Joules(joules * 0.99), Joules(joules * 0.96), Joules(joules * 1.02)}};
   e.budget = {{"gain", Joules(joules * 0.029), "nvml board sensor"},
               {"window edges", Joules(joules * 0.007), ""}};
   return e;
@@ -47,7 +48,10 @@ inline RunRecord sample_run() {
   run.energy[0].idle = Joules(300.2);
   run.energy[0].net = Joules(512.2);
   run.energy[0].process = Joules(812.4);
-  run.total = {Joules(812.4), Joules(788.028), Joules(836.772), Joules(103)};
+  run.energy[0].net_low = Joules(487.8);
+  run.energy[0].net_high = Joules(536.6);
+  run.total = {Joules(812.4), Joules(788.028), Joules(836.772),
+               Joules(103),   Joules(51.5),    Joules(206)};
   for (int epoch = 0; epoch < 2; ++epoch) {
     WindowRecord w;
     w.name = "epoch";

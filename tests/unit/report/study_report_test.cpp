@@ -28,7 +28,8 @@ ChannelEnergy joules_of(std::string channel, Domain domain, Provenance provenanc
 }
 
 RunRecord run_of(int size, int repeat) {
-  const double joules = size + repeat;
+  // Not quite on a line.
+  const double joules = size + repeat + (size == 224 ? 4 : 0);
   RunRecord run;
   run.parameters = {{"size", std::to_string(size)}};
   run.repeat = repeat;
@@ -42,8 +43,8 @@ RunRecord run_of(int size, int repeat) {
   run.metrics = {{"gpu0.sm_utilization", "%", 10.0 + size / 10.0, 99},
                  {"gpu0.process_memory", "B", 1e9, 1e9},
                  {"process.memory_pss", "B", 2.5e8, 3e8}};
-  run.latency =
-      LatencySummary{100, Seconds(size * 1e-5), Seconds(size * 2e-5), Seconds(size * 3e-5)};
+  run.latency = LatencySummary{100, Seconds(size * 1e-5 + (size == 224 ? 1e-4 : 0)),
+                               Seconds(size * 2e-5), Seconds(size * 3e-5)};
   return run;
 }
 

@@ -12,6 +12,8 @@ inline void expect_equal(const EnergyTotal& a, const EnergyTotal& b) {
   EXPECT_EQ(a.low, b.low);
   EXPECT_EQ(a.high, b.high);
   EXPECT_EQ(a.estimated, b.estimated);
+  EXPECT_EQ(a.estimated_low, b.estimated_low);
+  EXPECT_EQ(a.estimated_high, b.estimated_high);
 }
 
 inline void expect_equal(const ChannelEnergy& a, const ChannelEnergy& b) {
