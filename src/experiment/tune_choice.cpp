@@ -103,7 +103,17 @@ double host_of(const MeasuredLimits& measured) {
 
 double best_measured(const TuneOptions& options, const MeasuredLimits& measured) {
   const auto predictions = as_predictions(measured);
-  return predictions[decide(predictions, decision_of(options, host_of(measured)))].limit_w;
+  const Decision decision = decision_of(options, host_of(measured));
+  const Prediction& best = predictions[decide(predictions, decision)];
+  const double least = log_expected_cost(best, decision);
+  const double noise = measured.at(best.limit_w).se;
+  double highest = best.limit_w;
+  for (const Prediction& p : predictions) {
+    // What windows are wanted to tell apart counts as told apart.
+    const double alike = std::hypot(noise, measured.at(p.limit_w).se) - options.precision;
+    if (log_expected_cost(p, decision) - least <= alike) highest = std::max(highest, p.limit_w);
+  }
+  return highest;
 }
 
 Choice best_predicted(const TuneOptions& options, const MeasuredLimits& measured) {

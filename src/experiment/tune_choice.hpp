@@ -14,6 +14,7 @@ struct Measured {
   double log_time = 0.0;
   double log_power = 0.0;
   double host_w = 0.0;
+  double se = 0.0;               ///< of ln of the energy
   double log_cycles_time = 0.0;  ///< seconds per unit that is counted: as windows have it
 };
 using MeasuredLimits = std::map<double, Measured>;
@@ -25,6 +26,7 @@ struct Choice {
 };
 
 /// The best of the limits that were measured, by what was measured. `measured` holds the default.
+/// Where noise does not tell limits apart, the highest of them.
 double best_measured(const TuneOptions& options, const MeasuredLimits& measured);
 
 /// The best of all limits, by measurement and, where there is none, by the model.

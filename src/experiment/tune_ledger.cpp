@@ -85,9 +85,9 @@ void Totals::add(const TuneObservation& o) {
   joules += o.joules + o.host_joules;
 }
 
-void Totals::add(const Totals& o) {
-  did.add(o.did);
-  joules += o.joules;
+void Totals::add(const Totals& o, double sign) {
+  did.add(o.did, sign);
+  joules += sign * o.joules;
 }
 
 std::vector<const TuneWindow*> Phase::defaults(double default_w) const {
@@ -132,6 +132,7 @@ MeasuredLimits Phase::measured(double default_w) const {
       m.log_time -= more_than_cycles(progress_of(w), together, w.se_traffic).value;
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
+    m.se += w.se_energy * w.se_energy;
     ++counts[w.limit_w];
   }
   for (auto& [limit, m] : out) {
@@ -139,6 +140,7 @@ MeasuredLimits Phase::measured(double default_w) const {
     m.log_cycles_time /= counts[limit];
     m.log_power /= counts[limit];
     m.host_w /= counts[limit];
+    m.se = std::sqrt(m.se) / counts[limit];
   }
   return out;
 }
@@ -186,8 +188,131 @@ DefaultLevel default_level(const std::vector<const TuneWindow*>& windows, Instan
   return level;
 }
 
-void settle_accounts(const std::vector<Phase>& phases, double default_w, double blurred_s,
-                     TuneReport& report) {
+std::size_t change_in(const std::vector<Slice>& slices, const Pace& before, const Pace& after) {
+  const auto off = [](const Slice& slice, const Pace& pace) {
+    const double seconds = (slice.o.end - slice.o.begin).value();
+    if (!slice.tells || !(slice.o.work > 0) || !(slice.o.joules > 0)) return 0.0;
+    const double time = std::log(seconds / slice.o.work) - slice.beyond.log_time;
+    const double power = std::log(slice.o.joules / seconds) - slice.beyond.log_power;
+    return std::pow(time - pace.log_time, 2) + std::pow(power - pace.log_power, 2);
+  };
+  double cost = 0;  // of a cut before the first slice, less what all cuts have in common
+  double least = 0;
+  std::size_t cut = 0;
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    cost += off(slices[i], before) - off(slices[i], after);
+    if (cost >= least) continue;
+    least = cost;
+    cut = i + 1;
+  }
+  return cut;
+}
+
+namespace {
+
+/// Of numbers: how many, their sum and the sum of their squares.
+struct Scatter {
+  double n = 0;
+  double sum = 0;
+  double squares = 0;
+
+  void add(double x, double sign = 1) {
+    n += sign;
+    sum += sign * x;
+    squares += sign * x * x;
+  }
+  [[nodiscard]] double around_mean() const { return n > 0 ? squares - sum * sum / n : 0; }
+};
+
+}  // namespace
+
+std::optional<std::size_t> change_in(const std::vector<Slice>& slices) {
+  std::array<Scatter, 2> left;  // of time and power
+  std::array<Scatter, 2> right;
+  const auto paces = [](const Slice& s) {
+    const double seconds = (s.o.end - s.o.begin).value();
+    return std::array{std::log(seconds / s.o.work) - s.beyond.log_time,
+                      std::log(s.o.joules / seconds) - s.beyond.log_power};
+  };
+  const auto usable = [](const Slice& s) { return s.tells && s.o.work > 0 && s.o.joules > 0; };
+  for (const Slice& slice : slices) {
+    for (std::size_t i = 0; usable(slice) && i < 2; ++i)
+      right[i].add(paces(slice)[i]);
+  }
+  const double whole = right[0].around_mean() + right[1].around_mean();
+  double least = whole;
+  std::optional<std::size_t> cut;
+  for (std::size_t k = 0; k < slices.size(); ++k) {
+    if (!usable(slices[k])) continue;
+    for (std::size_t i = 0; i < 2; ++i) {
+      left[i].add(paces(slices[k])[i]);
+      right[i].add(paces(slices[k])[i], -1);
+    }
+    double scatter = 0;
+    for (std::size_t i = 0; i < 2; ++i)
+      scatter += left[i].around_mean() + right[i].around_mean();
+    if (scatter >= least) continue;
+    least = scatter;
+    cut = k + 1;
+  }
+  // The largest of many chances: 4 standard errors at each of two quantities.
+  const double spare = least / std::max(1.0, left[0].n + right[0].n - 4);
+  constexpr double clear = 32;
+  if (!(whole - least > clear * spare)) return std::nullopt;
+  return cut;
+}
+
+std::optional<double> profiling_excess(const Phase& phase, double default_w) {
+  const auto defaults = phase.defaults(default_w);
+  if (!phase.settled_w || defaults.empty()) return std::nullopt;
+  const MeasuredLimits measured = phase.measured(default_w);
+  const auto settled = measured.find(*phase.settled_w);
+  if (settled == measured.end()) return std::nullopt;
+  const Measured& m = settled->second;
+  const double work = phase.before_settling.did.work *
+                      std::exp(more_work(phase.before_settling, defaults).value);
+  return phase.before_settling.joules -
+         work * std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
+}
+
+namespace {
+
+/// What a kind of work takes under the default, per unit; nothing when it was not measured.
+struct PerWork {
+  double joules = 0;
+  double seconds = 0;
+};
+
+std::optional<PerWork> under_default(const Phase& phase, double default_w) {
+  const auto defaults = phase.defaults(default_w);
+  if (defaults.empty()) return std::nullopt;
+  return PerWork{
+      std::exp(default_level(defaults, phase.last, energy_of, energy_error).mean),
+      std::exp(default_level(defaults, phase.last, time_of_window, time_error).mean)};
+}
+
+void add_blur(const std::vector<Phase>& phases, const Phase& phase, double default_w, Sum& saved,
+              Sum& lost) {
+  // Where a kind was never measured: kinds differ by tens of percent, rarely by more.
+  constexpr double difference = 0.25;
+  const auto mine = under_default(phase, default_w);
+  for (const Phase::Blur& blur : phase.blurs) {
+    const auto its = under_default(phases[blur.from], default_w);
+    if (!mine || !its) {
+      saved.add(0, difference * blur.totals.joules);
+      lost.add(0, difference * blur.totals.did.seconds);
+      continue;
+    }
+    const double joules = blur.totals.did.work * (its->joules - mine->joules);
+    const double seconds = blur.totals.did.work * (its->seconds - mine->seconds);
+    saved.add(blur.likely * joules, blur.give_or_take * std::abs(joules));
+    lost.add(-blur.likely * seconds, blur.give_or_take * std::abs(seconds));
+  }
+}
+
+}  // namespace
+
+void settle_accounts(const std::vector<Phase>& phases, double default_w, TuneReport& report) {
   Sum saved;
   Sum lost;
   double above = 0;
@@ -202,6 +327,7 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, double 
     // Work that always ran under the default saved nothing and lost nothing.
     if (defaults.empty() || !changed) continue;
     compared = true;
+    add_blur(phases, phase, default_w, saved, lost);
     const Factor more = more_work(phase.all, defaults);
     const Level energy = under_default(
         phase.all, default_level(defaults, phase.last, energy_of, energy_error), more);
@@ -214,27 +340,16 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, double 
     lost.add(phase.all.did.seconds - time.amount, time.half);
     lost.below += time.above;
     lost.above += time.below;
-    if (!phase.settled_w) continue;
-    const MeasuredLimits measured = phase.measured(default_w);
-    const auto settled = measured.find(*phase.settled_w);
-    if (settled == measured.end()) continue;
-    const Measured& m = settled->second;
-    const double work = phase.before_settling.did.work *
-                        std::exp(more_work(phase.before_settling, defaults).value);
-    const double same_work =
-        work * std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
-    above += phase.before_settling.joules - same_work;
-    report.profiling_cost = 0;
+    if (const auto excess = profiling_excess(phase, default_w)) {
+      above += *excess;
+      report.profiling_cost = 0;
+    }
   }
   if (report.profiling_cost && report.joules > 0) report.profiling_cost = above / report.joules;
   if (!compared) {
     report.cannot_tell = "the job ended before the default and another limit were measured";
     return;
   }
-  // Kinds of work differ by tens of percent, rarely by more.
-  constexpr double difference = 0.25;
-  saved.add(0, difference * blurred_s * report.joules / report.seconds);
-  lost.add(0, difference * blurred_s);
   report.saved_j = saved.estimate();
   report.lost_s = lost.estimate();
 }

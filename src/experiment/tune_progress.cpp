@@ -29,13 +29,13 @@ void Progress::add(const TuneObservation& o, double sign) {
   activity.traffic_error = o.activity->traffic_error;
 }
 
-void Progress::add(const Progress& o) {
-  seconds += o.seconds;
-  work += o.work;
+void Progress::add(const Progress& o, double sign) {
+  seconds += sign * o.seconds;
+  work += sign * o.work;
   if (o.counted) return;
   counted = false;
-  activity.busy_s += o.activity.busy_s;
-  activity.traffic_s += o.activity.traffic_s;
+  activity.busy_s += sign * o.activity.busy_s;
+  activity.traffic_s += sign * o.activity.traffic_s;
   activity.traffic_error = o.activity.traffic_error;
 }
 

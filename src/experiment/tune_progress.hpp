@@ -19,7 +19,7 @@ struct Progress {
   bool counted = true;  ///< work is items: nothing else matters
 
   void add(const TuneObservation& o, double sign = 1);
-  void add(const Progress& o);
+  void add(const Progress& o, double sign = 1);
 };
 
 /// ln of a factor with its bounds.

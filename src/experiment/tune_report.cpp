@@ -70,9 +70,7 @@ TuneReport Tuner::report() const {
   if (phases[state_->current].settled_w) report.settled_w = phases[state_->current].settled_w;
   report.phase_changes = state_->changes;
   report.windows = state_->log;
-  // Each change is noticed after two windows: some of the work is booked with the wrong kind.
-  const double blurred = state_->changes * 2 * state_->shortest.value();
-  tune::settle_accounts(phases, state_->top(), blurred, report);
+  tune::settle_accounts(phases, state_->top(), report);
   if (state_->step == tune::Step::given_up && report.cannot_tell.empty() && !report.settled_w) {
     report.cannot_tell = "the work varied too much to compare limits";
     report.saved_j.reset();

@@ -51,12 +51,14 @@ struct Tuner::State {
   int refinements = 0;
   int changes = 0;
   bool low_done = false;
+  std::optional<double> probe_first;  ///< of work that has changed: the limit before
   std::vector<double> to_check;
   std::optional<Instant> last_default;
   Seconds revisit{0.0};
   bool suspicious = false;
   tune::Totals pending;  ///< since the last window that fitted the current phase
   tune::Totals pending_profiling;
+  std::vector<tune::Slice> recent;  ///< of the last windows while watching
 
   [[nodiscard]] double top() const { return options.limits_w.back(); }
   [[nodiscard]] tune::Phase& phase() { return phases[current]; }
@@ -74,11 +76,20 @@ struct Tuner::State {
   void book();
   void go(tune::Step next, double limit);
   void begin_phase();
-  void work_changed();
+  void remember(const TuneObservation& o);
+  void work_changed(const TuneWindow& window);
+  void divide(const TuneWindow& window, std::size_t from, std::size_t to);
+  void divide_unseen(std::size_t from, std::size_t to);
+  void cut(std::size_t at, std::size_t from, std::size_t to);
   void after_agreement();
+  void start_checks();
   void propose();
   void settle(double limit);
   void unsteady();
+  bool known_by(const TuneWindow& window);
+  [[nodiscard]] double used() const;
+  [[nodiscard]] double spent() const;
+  [[nodiscard]] bool affords_revisit() const;
   [[nodiscard]] bool differ(const TuneWindow& w, double log_time, double log_power, double se,
                             double tolerance) const;
 };

@@ -47,6 +47,9 @@ struct TuneOptions {
   Seconds longest_window{12.0};
   double precision = 0.004;  ///< a window ends when its relative standard error is so small
   Seconds revisit{60.0};  ///< first return to the default after settling; then twice as long, …
+  /// No return to the default while profiling would have cost more than this share of the energy
+  /// used so far; and from half of it on new kinds of work are probed more cheaply.
+  double budget = 0.035;
   std::string gpu;        ///< its name
 };
 

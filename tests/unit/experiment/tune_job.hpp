@@ -38,18 +38,37 @@ struct Job {
   std::uint64_t seed = 1;
 };
 
-/// Joules and seconds of one item under a limit, without noise, drift and neighbour.
+/// The level of a noisy demand: `normal` is a normal deviate.
+inline double noisy_level(double noise, double normal) {
+  return std::clamp(1 + noise * normal, 0.2, 1.0 / 0.9);
+}
+
+/// Joules and seconds of one item under a limit, without drift and neighbour.
 struct Truth {
   double seconds = 0;
   double joules = 0;
 };
 
-inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_w) {
-  const auto on = sim::operate(preset, work.demand, true, limit_w, preset.idle_w);
+/// With noise: expected values, as the level is redrawn many times in a job.
+inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_w,
+                      double noise = 0) {
   const auto off = sim::operate(preset, {}, true, limit_w, preset.idle_w);
-  const double busy =
-      work.work / sim::speed(preset, work.demand.memory_bound, on.effective_clock_mhz);
-  return {busy + work.gap, busy * on.power_w + work.gap * off.power_w};
+  double rate = 0;
+  double power = 0;
+  double weight = 0;
+  const int steps = noise > 0 ? 60 : 0;  // from -3 to 3 standard deviations
+  for (int i = 0; i <= steps; ++i) {
+    const double normal = steps > 0 ? 6.0 * i / steps - 3 : 0;
+    const double w = std::exp(-normal * normal / 2);
+    sim::Demand demand = work.demand;
+    demand.compute = std::min(1.0, demand.compute * noisy_level(noise, normal));
+    const auto on = sim::operate(preset, demand, true, limit_w, preset.idle_w);
+    rate += w * sim::speed(preset, demand.memory_bound, on.effective_clock_mhz);
+    power += w * on.power_w;
+    weight += w;
+  }
+  const double busy = work.work / (rate / weight);
+  return {busy + work.gap, busy * power / weight + work.gap * off.power_w};
 }
 
 inline double cost_of(const TuneGoal& goal, const Truth& t, double highest_w) {
@@ -119,7 +138,7 @@ class JobRun {
   void pass(const sim::Demand& demand, double work, double wait) {
     while (work > 1e-12 || wait > 1e-12) {
       if (t_ >= next_noise_) {
-        level_ = std::clamp(1 + job_.noise * normal_(random_), 0.2, 1.0 / 0.9);
+        level_ = noisy_level(job_.noise, normal_(random_));
         next_noise_ = t_ + 0.05;
       }
       const sim::Demand other = job_.neighbour(done_);
@@ -228,14 +247,14 @@ inline double regret_of(const Job& job, const Work& work, const TuneOptions& opt
                         double limit_w) {
   const sim::Preset& preset = *sim::find_preset(job.preset);
   const double top = options.limits_w.back();
-  const Truth base = truth_of(preset, work, top);
+  const Truth base = truth_of(preset, work, top, job.noise);
   double best = 1e300;
   for (const double limit : options.limits_w) {
-    const Truth t = truth_of(preset, work, limit);
+    const Truth t = truth_of(preset, work, limit, job.noise);
     if (options.max_slowdown && t.seconds > base.seconds * (1 + *options.max_slowdown)) continue;
     best = std::min(best, cost_of(options.goal, t, top));
   }
-  return cost_of(options.goal, truth_of(preset, work, limit_w), top) / best - 1;
+  return cost_of(options.goal, truth_of(preset, work, limit_w, job.noise), top) / best - 1;
 }
 
 }  // namespace ergo::test
