@@ -1,16 +1,20 @@
 """AIPowerMeter's interface: scripts written against it run with only their import line changed."""
 import json
+import os
 import pathlib
 import re
 import statistics
 import subprocess
+import sys
 import unittest
 from datetime import datetime
 
-from python_case import ERGO, HERE, PACKAGE, TORCH_PYTHON, PythonCase, lacks
+from python_case import BINARIES, ERGO, HERE, PACKAGE, TORCH_PYTHON, PythonCase, lacks
 
 SEED = HERE.parent.parent.parent / "shared/reference/seed-aipowermeter-benchmark.txt"
 LACKS_TORCHVISION = lacks(TORCH_PYTHON, "torch", "torchvision", "numpy")
+#: A checkout of AIPowerMeter, which is on no registry.
+PUBLISHED = os.environ.get("ERGO_AIPOWERMETER", "")
 OLD_IMPORT = "from deep_learning_power_measure.power_measure import experiment, parsers"
 NEW_IMPORT = "from ergometer.aipowermeter import experiment, parsers"
 
@@ -207,6 +211,102 @@ class Readers(RecordCase):
         self.assertGreater(reader.total("cpu", "intel_power"), 0)
 
 
+#: Loads folders with AIPowerMeter's own reader and prints its summaries. What only its recorder and its plots need may be
+#: missing: the reader uses none of it.
+PUBLISHED_READER = """
+    import contextlib, importlib, io, json, sys, types
+    checkout, *folders = sys.argv[1:]
+    sys.path.insert(0, checkout)
+    for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.dates", "psutil"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            sys.modules[name] = types.ModuleType(name)
+    from deep_learning_power_measure.power_measure import experiment, parsers
+    found = []
+    for folder in folders:
+        results = experiment.ExpResults(parsers.JsonParser(folder))
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            results.print()
+        found.append([results.get_summary(), len(results.segments), printed.getvalue()])
+    print(json.dumps(found))
+"""
+
+
+@unittest.skipUnless(PUBLISHED, "ERGO_AIPOWERMETER does not name a checkout of github.com/GreenAI-Uppa/AIPowerMeter")
+@unittest.skipIf(lacks(sys.executable, "numpy", "pandas"), lacks(sys.executable, "numpy", "pandas"))
+class PublishedReader(RecordCase):
+    """AIPowerMeter's ExpResults on folders of this package, of `ergo run` and of `ergo export`."""
+
+    NODES = {"gpu": ("v100", 0), "cpu": ("none", 1), "both": ("v100,t4", 2)}
+    RECORD = """
+        import sys, time
+        from ergometer.aipowermeter import experiment, parsers
+        for part in range(2):
+            exp = experiment.Experiment(parsers.JsonParser(sys.argv[1]), cont=part > 0)
+            p, q = exp.measure_yourself(period=0.2)
+            time.sleep(1.2)
+            q.put(experiment.STOP_MESSAGE)
+            p.join()
+    """
+
+    def on_node(self, node, *words):
+        gpus, packages = self.NODES[node]
+        begin = [BINARIES / "ergo-sim", "env", "--gpus", gpus, "--packages", packages, "--gain", "exact", "--"]
+        environment = {name: value for name, value in self.environment.items() if name not in ("ERGO_SYSFS", "ERGO_NVML")}
+        done = subprocess.run(list(map(str, (*begin, *words))), env=environment, cwd=self.folder, capture_output=True, text=True,
+                              timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def read(self, *folders):
+        done = self.plain(self.script(PUBLISHED_READER, "reader.py"), PUBLISHED, *folders)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return json.loads(done.stdout)
+
+    def own_mean(self, folder, part, name):
+        values = [r["metrics"][part][name] for r in self.records(folder) if isinstance(r, dict)]
+        return statistics.fmean(values)
+
+    def assert_read(self, node, folder, summary, text):
+        """Idle simulated devices draw the same all the time: power x duration is the energy, whatever way it is added up."""
+        self.assertEqual("gpu" in summary, node != "cpu")
+        if node != "cpu":
+            watts = self.own_mean(folder, "gpu", "nvidia_power")
+            self.assertAlmostEqual(summary["gpu"]["nvidia_power"] / summary["duration"] / watts, 1, delta=0.1)
+            boards = {"gpu": ["0"], "both": ["0", "1"]}[node]
+            self.assertEqual(sorted(summary["gpu"]["per_gpu_power"]), boards)
+            self.assertAlmostEqual(sum(summary["gpu"]["per_gpu_power"].values()), summary["gpu"]["nvidia_power"], places=6)
+            self.assertIn("nvidia total consumption", text)
+        if node != "gpu":
+            watts = self.own_mean(folder, "cpu", "intel_power")
+            self.assertAlmostEqual(summary["cpu"]["total_intel_power"] / summary["duration"] / watts, 1, delta=0.1)
+            self.assertGreater(summary["cpu"]["mem_use_uss"], 0)
+            self.assertGreater(summary["cpu"]["max_total_mem_use"], summary["cpu"]["mem_use_abs"])
+            self.assertIn("Total RAM consumption", text)
+
+    def test_it_reads_what_the_package_records(self):
+        script = self.script(self.RECORD)
+        for node in self.NODES:
+            self.on_node(node, self.python, script, node)
+        for node, (summary, segments, text) in zip(self.NODES, self.read(*self.NODES)):
+            with self.subTest(node):
+                self.assert_read(node, node, summary, text)
+                self.assertEqual(segments, 1)  # it counts the stops before the last one
+
+    def test_it_reads_what_ergo_run_and_ergo_export_write(self):
+        folders = []
+        for node in self.NODES:
+            run = ("run", "--quiet", "--no-hooks", "--period", "50ms", "--store", node + ".db", "--aipowermeter", node)
+            self.on_node(node, ERGO, *run, "--", "sleep", "1.2")
+            done = self.ergo("export", node + ".db", "--format", "aipowermeter", "-o", node + ".exported")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            folders += [(node, node), (node, node + ".exported")]
+        for (node, folder), (summary, segments, text) in zip(folders, self.read(*(folder for _, folder in folders))):
+            with self.subTest(folder):
+                self.assert_read(node, folder, summary, text)
+                self.assertEqual(segments, 0)
+
+
 class SeedScript(RecordCase):
     @unittest.skipUnless(SEED.exists(), "the seed document is not beside this checkout")
     @unittest.skipIf(LACKS_TORCHVISION, LACKS_TORCHVISION)
@@ -234,6 +334,11 @@ class SeedScript(RecordCase):
                 reader = AipowermeterReader(self.folder / folder)
                 self.assertEqual(len(reader.latencies()), 10)
                 self.assertGreater(reader.curve("gpu", "nvidia_power")[0][1], 0)
+        if PUBLISHED:
+            folders = [f"input_{size}/run_{run}" for size in (112, 224) for run in (0, 1)]
+            done = self.plain(self.script(PUBLISHED_READER, "reader.py"), PUBLISHED, *folders)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertEqual([summary["duration"] >= 0 for summary, _, _ in json.loads(done.stdout)], [True] * 4)
 
 
 if __name__ == "__main__":
