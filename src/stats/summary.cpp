@@ -1,5 +1,7 @@
 #include "ergo/stats/summary.hpp"
 
+#include "ergo/stats/student.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,8 +15,6 @@ namespace ergo::stats {
 namespace {
 
 constexpr std::size_t smallest_bootstrap = 8;
-/// Two-sided 95 % quantiles of Student's t for 1 … 6 degrees of freedom.
-constexpr std::array<double, 6> t_95{12.706, 4.303, 3.182, 2.776, 2.571, 2.447};
 
 std::vector<double> sorted(std::span<const double> values) {
   std::vector<double> copy(values.begin(), values.end());
@@ -88,8 +88,8 @@ Estimate median_interval(std::span<const double> values, const IntervalOptions& 
   const double centre = median(values);
   if (values.size() < 2) return {centre, centre, centre};
   if (values.size() >= smallest_bootstrap) return bca_interval(values, median, options);
-  const double half = t_95[values.size() - 2] * standard_deviation(values) /
-                      std::sqrt(static_cast<double>(values.size()));
+  const auto n = static_cast<double>(values.size());
+  const double half = student_t_95(n - 1) * standard_deviation(values) / std::sqrt(n);
   const double middle = mean(values);
   return {centre, std::min(middle - half, centre), std::max(middle + half, centre)};
 }

@@ -42,7 +42,8 @@ TEST(Difference, ShiftIsHodgesAndLehmanns) {
   EXPECT_FALSE(shift({}, b));
 }
 
-// numpy over all combinations: 5 of 1716 have |mean(a) - mean(b)| as large.
+// SciPy 1.17.1: permutation_test((a, b), lambda x, y: abs(mean(x) - mean(y)), n_resamples=inf,
+// alternative="greater").pvalue = 5 of 1716.
 TEST(Permutation, AllArrangementsAreCounted) {
   const auto test = permutation_test(a, b);
   EXPECT_TRUE(test->exact);
