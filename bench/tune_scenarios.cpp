@@ -99,8 +99,8 @@ void tell(const test::Job& job, const Kind& kind, const TuneOptions& options,
   }
   std::printf(", %d changes:", ran.report.phase_changes);
   for (const TuneWindow& w : ran.report.windows)
-    std::printf(" %c%.0f@%.0f+%.0f[%.4f %.2f]", w.purpose[0], w.limit_w, (w.begin - Instant{}).value(),
-                w.duration().value(), std::exp(w.log_time), std::exp(w.log_energy()));
+    std::printf(" %c%.0f@%.0f+%.0f", w.purpose[0], w.limit_w, (w.begin - Instant{}).value(),
+                w.duration().value());
   std::printf("\n");
 }
 

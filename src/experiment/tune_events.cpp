@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string_view>
@@ -38,29 +39,56 @@ Readings readings_of(const Timeline& timeline) {
   return r;
 }
 
-/// Busy time x clock, in units of the fastest clock seen, summed over GPUs.
-double activity_of(const Timeline& timeline, Instant from, Instant to,
-                   std::map<std::string, double>& fastest) {
-  std::map<std::string, double> busy;
-  std::map<std::string, double> clock;
+/// What the gauges of all GPUs say of the work done in a stretch of time.
+struct Shown {
+  double cycles = 0;  ///< busy time x clock, in units of the fastest clock seen
+  TuneActivity activity;
+  std::optional<double> celsius;
+};
+
+/// Half of the last digit of the utilisation of memory: NVML tells whole per cents, GPM fractions.
+constexpr double nvml_digit = 0.005;
+constexpr double gpm_digit = 0.0005;
+
+Shown shown_in(const Timeline& timeline, Instant from, Instant to,
+               std::map<std::string, double>& fastest) {
+  // By GPU and quantity; a quantity is absent where it was not read.
+  std::map<std::string, std::map<std::string, double, std::less<>>> means;
   for (const GaugeSummary& gauge : summarize_gauges(timeline, {from, to})) {
-    const auto value_for = [&](std::string_view suffix, std::map<std::string, double>& into) {
-      if (!gauge.name.starts_with("gpu") || !gauge.name.ends_with(suffix)) return;
-      into[gauge.name.substr(0, gauge.name.size() - suffix.size())] = gauge.mean;
-      if (suffix == ".sm_clock") {
-        double& most = fastest[gauge.name.substr(0, gauge.name.size() - suffix.size())];
-        most = std::max(most, gauge.max);
-      }
-    };
-    value_for(".sm_utilization", busy);
-    value_for(".sm_clock", clock);
+    const std::size_t dot = gauge.name.find('.');
+    if (dot == std::string::npos || !gauge.name.starts_with("gpu")) continue;
+    const std::string gpu = gauge.name.substr(0, dot);
+    const std::string quantity = gauge.name.substr(dot + 1);
+    means[gpu][quantity] = gauge.mean;
+    if (quantity == "sm_clock") fastest[gpu] = std::max(fastest[gpu], gauge.max);
   }
-  double sum = 0;
-  for (const auto& [gpu, percent] : busy) {
-    if (!clock.contains(gpu) || fastest[gpu] <= 0) continue;
-    sum += percent / 100 * clock[gpu] / fastest[gpu];
+  Shown shown;
+  const double seconds = (to - from).value();
+  double squares = 0;
+  double warm = 0;
+  std::size_t thermometers = 0;
+  bool traffic = true;
+  for (const auto& [gpu, mean] : means) {
+    if (const auto t = mean.find("temperature"); t != mean.end()) {
+      warm += t->second;
+      ++thermometers;
+    }
+    const auto busy = mean.find("sm_utilization");
+    const auto clock = mean.find("sm_clock");
+    if (busy == mean.end() || clock == mean.end() || fastest[gpu] <= 0) continue;
+    shown.cycles += busy->second / 100 * clock->second / fastest[gpu] * seconds;
+    shown.activity.busy_s += busy->second / 100 * seconds;
+    auto moved = mean.find("dram_activity");
+    const double digit = moved != mean.end() ? gpm_digit : nvml_digit;
+    if (moved == mean.end()) moved = mean.find("memory_utilization");
+    traffic = traffic && moved != mean.end();
+    if (moved != mean.end()) shown.activity.traffic_s += moved->second / 100 * seconds;
+    squares += digit * digit;
   }
-  return sum * (to - from).value();
+  if (!traffic) shown.activity.traffic_s = 0;
+  if (squares > 0) shown.activity.traffic_error = std::sqrt(squares);
+  if (thermometers > 0) shown.celsius = warm / static_cast<double>(thermometers);
+  return shown;
 }
 
 std::optional<double> foreign_share_of(const Timeline& timeline, Instant from, Instant to) {
@@ -112,7 +140,7 @@ void TuneEvents::State::choose_measure(const Timeline& timeline, Instant until) 
   if (measure != WorkMeasure::none) return;
   if (!first_busy) {
     const Instant from = until - Seconds(1.0);
-    if (activity_of(timeline, from, until, fastest) > 0) first_busy = until;
+    if (shown_in(timeline, from, until, fastest).cycles > 0) first_busy = until;
     return;
   }
   if (until - *first_busy >= options.wait_for_marks) switch_to(WorkMeasure::activity, until);
@@ -125,8 +153,10 @@ std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& tim
   const auto end = measure == WorkMeasure::items ? counter.last_end(until) : std::optional(until);
   if (!end || *end - o.begin < least) return std::nullopt;
   o.end = *end;
-  o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end)
-                                         : activity_of(timeline, o.begin, o.end, fastest);
+  const Shown shown = shown_in(timeline, o.begin, o.end, fastest);
+  o.celsius = shown.celsius;
+  o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end) : shown.cycles;
+  if (measure == WorkMeasure::activity) o.activity = shown.activity;
   for (const ChannelEnergy& channel : ergo::measure(timeline, {o.begin, o.end}).channels) {
     if (!channel.in_total || channel.provenance == Provenance::estimated) continue;
     (channel.domain == Domain::gpu ? o.joules : o.host_joules) += channel.joules.value();

@@ -1,23 +1,13 @@
 #include "experiment/tune_ledger.hpp"
 
+#include "ergo/stats/student.hpp"
+#include "experiment/tune_level.hpp"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace ergo::tune {
 namespace {
-
-/// Two windows that happen to agree are no proof of certainty: the scatter between windows under
-/// one limit is taken to be about 0.5 % before any is seen, worth two observations.
-constexpr double usual_scatter = 0.005;
-constexpr double worth = 2;
-
-/// 97.5 % quantile of Student's t for 1, 2, … degrees of freedom (Abramowitz, Stegun, table 26.10).
-double t_quantile(double freedom) {
-  constexpr std::array table{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-  const auto index = static_cast<std::size_t>(std::max(freedom, 1.0)) - 1;
-  return index < table.size() ? table[index] : 2.1;
-}
 
 double energy_of(const TuneWindow& w) {
   return w.log_energy();
@@ -37,6 +27,7 @@ double time_error(const TuneWindow& w) {
 struct Level {
   double amount = 0;
   double half = 0;
+  double half_above = 0;
   double below = 0;
   double above = 0;
 };
@@ -45,25 +36,30 @@ struct Level {
 /// is.
 struct Sum {
   double value = 0;
-  double square = 0;
+  double squares_below = 0;
+  double squares_above = 0;
   double below = 0;
   double above = 0;
 
-  void add(double amount, double half) {
+  void add(double amount, double half) { add(amount, half, half); }
+  void add(double amount, double half_below, double half_above) {
     value += amount;
-    square += half * half;
+    squares_below += half_below * half_below;
+    squares_above += half_above * half_above;
   }
   [[nodiscard]] Estimate estimate() const {
-    const double half = std::sqrt(square);
-    return {value, value - half - below, value + half + above};
+    return {value, value - std::sqrt(squares_below) - below,
+            value + std::sqrt(squares_above) + above};
   }
 };
 
 Level under_default(const Totals& totals, const DefaultLevel& level, const Factor& more) {
   const double cycles = totals.did.work * std::exp(level.mean);
   const double amount = cycles * std::exp(more.value);
-  return {amount, amount * t_quantile(level.freedom) * level.se,
-          amount - cycles * std::exp(more.low), cycles * std::exp(more.high) - amount};
+  const double own = stats::student_t_95(level.freedom) * level.se;
+  return {amount, amount * own, amount * std::hypot(own, level.heat_above),
+          amount * level.heat + amount - cycles * std::exp(more.low),
+          cycles * std::exp(more.high) - amount};
 }
 
 /// How much more work was done than its cycles say.
@@ -128,8 +124,7 @@ MeasuredLimits Phase::measured(double default_w) const {
         is_default ? reference.log_time : reference.log_time + w.log_time - time;
     m.log_cycles_time += cycles_time;
     m.log_time += cycles_time;
-    if (!is_default)
-      m.log_time -= more_than_cycles(progress_of(w), together, w.se_traffic).value;
+    if (!is_default) m.log_time -= more_than_cycles(progress_of(w), together, w.se_traffic).value;
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
     m.se += w.se_energy * w.se_energy;
@@ -145,123 +140,6 @@ MeasuredLimits Phase::measured(double default_w) const {
   return out;
 }
 
-namespace {
-
-/// Shares of the time from the first window to `last` that each window is nearest to.
-std::vector<double> shares_of_time(const std::vector<const TuneWindow*>& windows, Instant last) {
-  std::vector<double> shares;
-  Instant from = windows.front()->begin;
-  double whole = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    Instant to = std::max(last, windows[i]->end);
-    if (i + 1 < windows.size())
-      to = windows[i]->end + (windows[i + 1]->begin - windows[i]->end) * 0.5;
-    shares.push_back(std::max((to - from).value(), 1e-9));
-    whole += shares.back();
-    from = to;
-  }
-  for (double& share : shares)
-    share /= whole;
-  return shares;
-}
-
-}  // namespace
-
-DefaultLevel default_level(const std::vector<const TuneWindow*>& windows, Instant last,
-                           double (*value)(const TuneWindow&), double (*error)(const TuneWindow&)) {
-  DefaultLevel level;
-  const auto n = static_cast<double>(windows.size());
-  const std::vector<double> shares = shares_of_time(windows, last);
-  double own = 0;
-  double squares = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    level.mean += shares[i] * value(*windows[i]);
-    own += shares[i] * error(*windows[i]) * error(*windows[i]);
-    squares += shares[i] * shares[i];
-  }
-  double scatter = worth * usual_scatter * usual_scatter;
-  for (const TuneWindow* w : windows)
-    scatter += std::pow(value(*w) - level.mean, 2);
-  level.freedom = worth + n - 1;
-  // What a window does not know about itself shows in the scatter, too, but not with few windows.
-  level.se = std::sqrt(std::max(scatter / level.freedom, own) * squares);
-  return level;
-}
-
-std::size_t change_in(const std::vector<Slice>& slices, const Pace& before, const Pace& after) {
-  const auto off = [](const Slice& slice, const Pace& pace) {
-    const double seconds = (slice.o.end - slice.o.begin).value();
-    if (!slice.tells || !(slice.o.work > 0) || !(slice.o.joules > 0)) return 0.0;
-    const double time = std::log(seconds / slice.o.work) - slice.beyond.log_time;
-    const double power = std::log(slice.o.joules / seconds) - slice.beyond.log_power;
-    return std::pow(time - pace.log_time, 2) + std::pow(power - pace.log_power, 2);
-  };
-  double cost = 0;  // of a cut before the first slice, less what all cuts have in common
-  double least = 0;
-  std::size_t cut = 0;
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    cost += off(slices[i], before) - off(slices[i], after);
-    if (cost >= least) continue;
-    least = cost;
-    cut = i + 1;
-  }
-  return cut;
-}
-
-namespace {
-
-/// Of numbers: how many, their sum and the sum of their squares.
-struct Scatter {
-  double n = 0;
-  double sum = 0;
-  double squares = 0;
-
-  void add(double x, double sign = 1) {
-    n += sign;
-    sum += sign * x;
-    squares += sign * x * x;
-  }
-  [[nodiscard]] double around_mean() const { return n > 0 ? squares - sum * sum / n : 0; }
-};
-
-}  // namespace
-
-std::optional<std::size_t> change_in(const std::vector<Slice>& slices) {
-  std::array<Scatter, 2> left;  // of time and power
-  std::array<Scatter, 2> right;
-  const auto paces = [](const Slice& s) {
-    const double seconds = (s.o.end - s.o.begin).value();
-    return std::array{std::log(seconds / s.o.work) - s.beyond.log_time,
-                      std::log(s.o.joules / seconds) - s.beyond.log_power};
-  };
-  const auto usable = [](const Slice& s) { return s.tells && s.o.work > 0 && s.o.joules > 0; };
-  for (const Slice& slice : slices) {
-    for (std::size_t i = 0; usable(slice) && i < 2; ++i)
-      right[i].add(paces(slice)[i]);
-  }
-  const double whole = right[0].around_mean() + right[1].around_mean();
-  double least = whole;
-  std::optional<std::size_t> cut;
-  for (std::size_t k = 0; k < slices.size(); ++k) {
-    if (!usable(slices[k])) continue;
-    for (std::size_t i = 0; i < 2; ++i) {
-      left[i].add(paces(slices[k])[i]);
-      right[i].add(paces(slices[k])[i], -1);
-    }
-    double scatter = 0;
-    for (std::size_t i = 0; i < 2; ++i)
-      scatter += left[i].around_mean() + right[i].around_mean();
-    if (scatter >= least) continue;
-    least = scatter;
-    cut = k + 1;
-  }
-  // The largest of many chances: 4 standard errors at each of two quantities.
-  const double spare = least / std::max(1.0, left[0].n + right[0].n - 4);
-  constexpr double clear = 32;
-  if (!(whole - least > clear * spare)) return std::nullopt;
-  return cut;
-}
-
 std::optional<double> profiling_excess(const Phase& phase, double default_w) {
   const auto defaults = phase.defaults(default_w);
   if (!phase.settled_w || defaults.empty()) return std::nullopt;
@@ -269,8 +147,8 @@ std::optional<double> profiling_excess(const Phase& phase, double default_w) {
   const auto settled = measured.find(*phase.settled_w);
   if (settled == measured.end()) return std::nullopt;
   const Measured& m = settled->second;
-  const double work = phase.before_settling.did.work *
-                      std::exp(more_work(phase.before_settling, defaults).value);
+  const double work =
+      phase.before_settling.did.work * std::exp(more_work(phase.before_settling, defaults).value);
   return phase.before_settling.joules -
          work * std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
 }
@@ -287,8 +165,11 @@ std::optional<PerWork> under_default(const Phase& phase, double default_w) {
   const auto defaults = phase.defaults(default_w);
   if (defaults.empty()) return std::nullopt;
   return PerWork{
-      std::exp(default_level(defaults, phase.last, energy_of, energy_error).mean),
-      std::exp(default_level(defaults, phase.last, time_of_window, time_error).mean)};
+      std::exp(
+          default_level(defaults, phase.last, phase.default_celsius, energy_of, energy_error).mean),
+      std::exp(
+          default_level(defaults, phase.last, phase.default_celsius, time_of_window, time_error)
+              .mean)};
 }
 
 void add_blur(const std::vector<Phase>& phases, const Phase& phase, double default_w, Sum& saved,
@@ -330,14 +211,17 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, TuneRep
     add_blur(phases, phase, default_w, saved, lost);
     const Factor more = more_work(phase.all, defaults);
     const Level energy = under_default(
-        phase.all, default_level(defaults, phase.last, energy_of, energy_error), more);
+        phase.all,
+        default_level(defaults, phase.last, phase.default_celsius, energy_of, energy_error), more);
     const Level time = under_default(
-        phase.all, default_level(defaults, phase.last, time_of_window, time_error), more);
-    saved.add(energy.amount - phase.all.joules, energy.half);
+        phase.all,
+        default_level(defaults, phase.last, phase.default_celsius, time_of_window, time_error),
+        more);
+    saved.add(energy.amount - phase.all.joules, energy.half, energy.half_above);
     saved.below += energy.below;
     saved.above += energy.above;
     // Slower than the default would have been: the more work, the less slow.
-    lost.add(phase.all.did.seconds - time.amount, time.half);
+    lost.add(phase.all.did.seconds - time.amount, time.half_above, time.half);
     lost.below += time.above;
     lost.above += time.below;
     if (const auto excess = profiling_excess(phase, default_w)) {

@@ -6,9 +6,9 @@
 namespace ergo::tune {
 namespace {
 
-/// Of what traffic says beyond cycles, so much may be wrong: utilisation counts the time in which memory
-/// is read or written, which is nearly, but not exactly, proportional to the bytes; and caches may keep
-/// a little more or less under another clock. A judgement, not a measurement.
+/// Of what traffic says beyond cycles, so much may be wrong: utilisation counts the time in which
+/// memory is read or written, which is nearly, but not exactly, proportional to the bytes; and
+/// caches may keep a little more or less under another clock. A judgement, not a measurement.
 constexpr double doubt = 0.2;
 
 /// 95 % half-width of ln of the ratio of two rounded readings (two uniform errors).
@@ -63,7 +63,8 @@ Factor more_than_cycles(const Progress& now, const Progress& reference, double s
   if (!(shown > 2 * a.traffic_error)) return factor;
   const double gap = beyond(a.traffic_s, b.traffic_s);
   const double error = std::hypot(
-      rounding(a.traffic_error, a.traffic_s / now.seconds, b.traffic_s / reference.seconds), 2 * se);
+      rounding(a.traffic_error, a.traffic_s / now.seconds, b.traffic_s / reference.seconds),
+      2 * se);
   if (gap < -error) {
     factor.value = gap + error;
     factor.low = gap - error;

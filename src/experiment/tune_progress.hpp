@@ -1,6 +1,7 @@
 #pragma once
 // How much work was done when nobody counts it. One unit of work takes
-//   - cycles of the core: clock x busy time. Work that only computes needs the same number under every
+//   - cycles of the core: clock x busy time. Work that only computes needs the same number under
+//   every
 //     limit; work that waits for memory needs fewer under a lower clock. They never say too much.
 //   - busy time. It never says too little: under a lower clock nothing becomes faster.
 //   - memory traffic: utilisation x time. The same work moves the same bytes, whatever the clock.
@@ -29,9 +30,9 @@ struct Factor {
   double high = 0;
 };
 
-/// ln of (work done in `now`, in units of the work of `reference`) over the ratio of their cycles. Not
-/// below 0, except where traffic fell by more than the clock (the clock that is told is not the clock
-/// that is had). `se`: standard error of ln(traffic / work) in both together.
+/// ln of (work done in `now`, in units of the work of `reference`) over the ratio of their cycles.
+/// Not below 0, except where traffic fell by more than the clock (the clock that is told is not the
+/// clock that is had). `se`: standard error of ln(traffic / work) in both together.
 Factor more_than_cycles(const Progress& now, const Progress& reference, double se);
 
 /// As a Progress.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace ergo {
 
 Tuner::Tuner(TuneOptions options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -63,6 +65,14 @@ TuneReport Tuner::report() const {
   std::vector<tune::Phase> phases = state_->phases;
   phases[state_->current].all.add(state_->pending);
   phases[state_->current].before_settling.add(state_->pending_profiling);
+  const auto celsius =
+      state_->heat.under_default(phases.size(), [&](std::size_t i) -> std::optional<double> {
+        const auto defaults = phases[i].defaults(state_->top());
+        if (defaults.empty()) return std::nullopt;
+        return std::exp(defaults.back()->log_power);
+      });
+  for (std::size_t i = 0; i < phases.size(); ++i)
+    phases[i].default_celsius = celsius[i];
   for (const tune::Phase& phase : phases) {
     report.phases += phase.settled_w ? 1 : 0;
     if (phase.settled_w) report.settled_w = phase.settled_w;

@@ -2,6 +2,8 @@
 // What a Tuner remembers, and its steps (tune.cpp); what it tells is in tune_report.cpp.
 
 #include "ergo/experiment/tune.hpp"
+#include "experiment/tune_change.hpp"
+#include "experiment/tune_heat.hpp"
 #include "experiment/tune_ledger.hpp"
 #include "experiment/tune_window.hpp"
 
@@ -24,6 +26,12 @@ enum class Step {
   profile,   ///< exhaustive: one limit after the other
   given_up,  ///< under the default for good
 };
+
+inline constexpr double other_work = 0.06;  ///< a change beyond it is one of the work
+inline constexpr double known_work = 0.03;  ///< a difference within it is none
+/// A window with a larger standard error is no measurement of the default.
+inline constexpr double too_rough = 0.03;
+inline constexpr int most_doublings = 3;  ///< of windows, for work that changes often
 
 }  // namespace tune
 
@@ -58,6 +66,7 @@ struct Tuner::State {
   bool suspicious = false;
   tune::Totals pending;  ///< since the last window that fitted the current phase
   tune::Totals pending_profiling;
+  tune::HeatLog heat;
   std::vector<tune::Slice> recent;  ///< of the last windows while watching
 
   [[nodiscard]] double top() const { return options.limits_w.back(); }

@@ -81,6 +81,12 @@ std::optional<TuneWindow> WindowGatherer::measured() const {
   window.se_time = standard_error(without, [](const Sums& s) { return s.log_time(); });
   window.se_power = standard_error(without, [](const Sums& s) { return s.log_power(); });
   window.se_energy = standard_error(without, [](const Sums& s) { return s.log_energy(); });
+  double kelvin_seconds = 0;
+  for (const TuneObservation& slice : slices_)
+    kelvin_seconds += slice.celsius.value_or(0) * (slice.end - slice.begin).value();
+  if (std::all_of(slices_.begin(), slices_.end(),
+                  [](const TuneObservation& o) { return o.celsius.has_value(); }))
+    window.celsius = kelvin_seconds / all.did.seconds;
   if (!all.did.counted) window.activity = all.did.activity;
   if (std::all_of(without.begin(), without.end(), [](const Sums& s) { return s.traffic(); }))
     window.se_traffic = standard_error(without, [](const Sums& s) { return s.log_traffic(); });

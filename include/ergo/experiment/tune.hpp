@@ -50,7 +50,7 @@ struct TuneOptions {
   /// No return to the default while profiling would have cost more than this share of the energy
   /// used so far; and from half of it on new kinds of work are probed more cheaply.
   double budget = 0.035;
-  std::string gpu;        ///< its name
+  std::string gpu;  ///< its name
 };
 
 /// What a GPU shows of work that nobody counts.
@@ -73,6 +73,7 @@ struct TuneObservation {
   double work = 0.0;
   /// Without items: what the GPUs show beside clock x busy time, which is then `work`.
   std::optional<TuneActivity> activity;
+  std::optional<double> celsius;  ///< mean over the GPUs
 };
 
 /// One measurement under one limit. Logarithms are natural.
@@ -90,6 +91,7 @@ struct TuneWindow {
   double se_energy = 0.0;
   std::optional<TuneActivity> activity;
   double se_traffic = 0.0;  ///< of ln(traffic / work)
+  std::optional<double> celsius;
   std::string purpose;  ///< "default", "probe", "check", "settled", "profile"
 
   [[nodiscard]] Seconds duration() const { return end - begin; }

@@ -15,9 +15,8 @@ namespace ergo {
 enum class WorkMeasure {
   none,      ///< nothing yet
   items,     ///< marks: their counts
-  activity,  ///< busy time x clock of the GPUs: exact for work that only computes, else too little
-             ///< for the lower of two limits, so that slowdowns come out too large and savings too
-             ///< small
+  activity,  ///< busy time x clock of the GPUs, exact for work that only computes, and memory
+             ///< utilisation for work that waits for memory (src/experiment/tune_progress.hpp)
 };
 
 struct TuneEventsOptions {

@@ -33,6 +33,7 @@ struct Job {
   std::function<sim::Demand(double)> neighbour = [](double /*share*/) {
     return sim::Demand{0, 0, 0};
   };
+  bool thermometer = true;  ///< temperature is read, in whole degrees
   bool marks = true;
   bool utilization = true;  ///< without marks: of memory is read
   std::uint64_t seed = 1;
@@ -190,6 +191,7 @@ class JobRun {
     o.end = now();
     o.joules = slice_joules_ * (1 + job_.sensor_noise * normal_(random_));
     o.work = work_;
+    if (job_.thermometer) o.celsius = std::round(heat_);
     if (!job_.marks && job_.utilization) o.activity = std::exchange(activity_, {});
     slice_begin_ = t_;
     slice_joules_ = 0;

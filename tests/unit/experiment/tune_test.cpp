@@ -227,8 +227,11 @@ TEST(Tune, ObservationsWithoutWorkAreNoMeasurement) {
   Tuner tuner(test::options_for(job));
   tuner.limit_set(Instant{}, 300);
   for (int i = 0; i < 500; ++i) {
-    const Instant begin = Instant{} + Seconds(i);
-    tuner.observe({begin, begin + Seconds(1.0), 50.0, 0.0, 0.0});
+    TuneObservation o;
+    o.begin = Instant{} + Seconds(i);
+    o.end = o.begin + Seconds(1.0);
+    o.joules = 50;
+    tuner.observe(o);
   }
   EXPECT_EQ(tuner.wanted_limit(), 300);
   EXPECT_FALSE(tuner.report().cannot_tell.empty());
