@@ -13,9 +13,9 @@ set yrange [0:*]
 set offsets graph 0.03, graph 0.03, 0, 0
 # 'GPU energy (simulated)'
 $series0 << EOD
-112 40.4 33.90751282173004 46.89248717826996
-224 161.6 135.63005128692015 187.56994871307984
-448 646.4 542.5202051476806 750.2797948523194
+112 40.4 33.90744871351686 46.89255128648314
+224 161.6 135.62979485406743 187.57020514593256
+448 646.4 542.5191794162697 750.2808205837302
 EOD
 plot $series0 using 1:2 with lines linecolor rgb '#0072B2' notitle, \
      $series0 using 1:2:3:4 with yerrorbars linecolor rgb '#0072B2' pointtype 5 title 'GPU energy (simulated)' noenhanced

@@ -12,8 +12,8 @@ set yrange [0:*]
 set offsets graph 0.03, graph 0.03, 0, 0
 # 'total energy (simulated)'
 $series0 << EOD
-1 40.4 33.90751282173004 46.89248717826996
-1 161.6 135.63005128692015 187.56994871307984
+1 40.4 33.90744871351686 46.89255128648314
+1 161.6 135.62979485406743 187.57020514593256
 EOD
 plot $series0 using 1:2 with lines linecolor rgb '#0072B2' notitle, \
      $series0 using 1:2:3:4 with yerrorbars linecolor rgb '#0072B2' pointtype 5 title 'total energy (simulated)' noenhanced
