@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct RigMaker {
   std::string name;  ///< letters and digits
   std::function<std::unique_ptr<Rig>()> make;
 };
+/// How test reports call it.
+inline void PrintTo(const RigMaker& rig, std::ostream* out) {
+  *out << rig.name;
+}
 
 /// One for each kind of device that Ergometer knows.
 std::vector<RigMaker> all_rigs();

@@ -58,6 +58,9 @@ struct Damage {
   const char* text;
   const char* message;
 };
+void PrintTo(const Damage& damage, std::ostream* out) {
+  *out << damage.message;
+}
 
 class DamagedTable : public testing::TestWithParam<Damage> {};
 

@@ -95,6 +95,9 @@ struct CoverageCase {
   std::size_t pairs;
   double r;
 };
+void PrintTo(const CoverageCase& c, std::ostream* out) {
+  *out << c.pairs << " pairs, r = " << c.r;
+}
 class CorrelationCoverage : public testing::TestWithParam<CoverageCase> {};
 
 TEST_P(CorrelationCoverage, TheIntervalsHoldTheTruthAsOftenAsTheyClaim) {

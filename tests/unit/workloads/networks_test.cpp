@@ -15,6 +15,9 @@ struct Published {
   std::int64_t batch_norm_statistics;
   std::int64_t multiply_adds;
 };
+void PrintTo(const Published& published, std::ostream* out) {
+  *out << published.network;
+}
 
 class NetworkFactsTest : public testing::TestWithParam<Published> {};
 

@@ -18,6 +18,10 @@ struct TableCase {
   double period_s;
   double fraction;
 };
+void PrintTo(const TableCase& c, std::ostream* out) {
+  *out << "architecture " << c.architecture << (c.ga100 ? " (GA100)" : "") << ", driver "
+       << c.branch;
+}
 
 class Table : public ::testing::TestWithParam<TableCase> {};
 
