@@ -36,7 +36,7 @@ void Tuner::State::go(tune::Step next, double limit) {
 
 /// What happened since the last booking belongs to the current phase.
 void Tuner::State::book() {
-  phase().all.add(pending);
+  phase().done.add(pending);
   phase().before_settling.add(pending_profiling);
   pending = {};
   pending_profiling = {};
@@ -51,7 +51,8 @@ void Tuner::State::keep(const TuneWindow& window, std::string purpose) {
 }
 
 void Tuner::State::observe(const TuneObservation& o) {
-  pending.add(o);
+  const bool limited = in_force != top() || o.begin < set_at;
+  pending.add(o, limited);
   heat.add(o, current);
   phase().last = o.end;
   if (!watching() && step != tune::Step::given_up) pending_profiling.add(o);
@@ -59,7 +60,7 @@ void Tuner::State::observe(const TuneObservation& o) {
     book();
     return;
   }
-  remember(o);
+  remember(o, limited);
   if (!usable_from || wanted != in_force || o.begin < *usable_from) return;
   gatherer.add(o);
   // The low probe is the dearest: a rougher value of it serves as well.
@@ -134,7 +135,7 @@ void Tuner::State::after_agreement() {
       phase().windows.push_back(std::move(w));
     for (tune::Phase::Blur& blur : fresh.blurs)
       phase().blurs.push_back(blur);
-    phase().all.add(fresh.all);
+    phase().done.add(fresh.done);
     phase().before_settling.add(fresh.before_settling);
     return settle(*phase().settled_w);
   }

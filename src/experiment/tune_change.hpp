@@ -18,8 +18,9 @@ struct Pace {
 /// A stretch of the job while it is watched.
 struct Slice {
   TuneObservation o;
-  bool tells = true;  ///< all of it was under one limit
-  Pace beyond;        ///< its limit's pace less that of the limit settled on
+  bool limited = true;  ///< under another limit than the default, at least in part
+  bool tells = true;    ///< all of it was under one limit
+  Pace beyond;          ///< its limit's pace less that of the limit settled on
 };
 
 /// The first of `slices` that is of the work after a change: where the best cut lies between slices

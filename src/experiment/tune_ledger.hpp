@@ -10,6 +10,8 @@
 
 namespace ergo::tune {
 
+inline constexpr double other_work = 0.06;  ///< a change beyond it is one of the work
+
 /// What was done and the joules it took, host included.
 struct Totals {
   Progress did;
@@ -19,10 +21,20 @@ struct Totals {
   void add(const Totals& o, double sign = 1);
 };
 
+/// All that was done, and the part of it under another limit than the default: only there anything
+/// is saved.
+struct Account {
+  Totals all;
+  Totals limited;
+
+  void add(const TuneObservation& o, bool under_other_limit);
+  void add(const Account& o, double sign = 1);
+};
+
 /// One kind of work: what was measured of it and what it used in all.
 struct Phase {
   std::vector<TuneWindow> windows;
-  Totals all;
+  Account done;
   Instant last;            ///< end of what was seen of it
   Totals before_settling;  ///< measured or waited before, and in returns to the default
   std::optional<double> settled_w;
@@ -38,6 +50,14 @@ struct Phase {
     double give_or_take = 1;  ///< 95 % half-width of it
   };
   std::vector<Blur> blurs;
+  /// A window that was unlike the others, but too uneven in itself to be called other work: the
+  /// work that it stands for times how far ln of its energy and time were off.
+  struct Uneven {
+    Instant end;
+    double energy = 0;
+    double time = 0;
+  };
+  std::vector<Uneven> uneven;
   /// Mean temperature that the card would have had under the default, where that is known.
   std::optional<double> default_celsius;
 

@@ -18,6 +18,7 @@ double Tuner::wanted_limit() const {
 
 void Tuner::limit_set(Instant t, double watts) {
   state_->in_force = watts;
+  state_->set_at = t;
   state_->usable_from = t + state_->options.settle;
   state_->gatherer.clear();
 }
@@ -63,7 +64,7 @@ std::string Tuner::status() const {
 TuneReport Tuner::report() const {
   TuneReport report;
   std::vector<tune::Phase> phases = state_->phases;
-  phases[state_->current].all.add(state_->pending);
+  phases[state_->current].done.add(state_->pending);
   phases[state_->current].before_settling.add(state_->pending_profiling);
   const auto celsius =
       state_->heat.under_default(phases.size(), [&](std::size_t i) -> std::optional<double> {

@@ -27,7 +27,6 @@ enum class Step {
   given_up,  ///< under the default for good
 };
 
-inline constexpr double other_work = 0.06;  ///< a change beyond it is one of the work
 inline constexpr double known_work = 0.03;  ///< a difference within it is none
 /// A window with a larger standard error is no measurement of the default.
 inline constexpr double too_rough = 0.03;
@@ -50,6 +49,7 @@ struct Tuner::State {
   tune::Step step = tune::Step::baseline;
   double wanted = 0;
   double in_force = 0;
+  Instant set_at;
   std::optional<Instant> usable_from;
   tune::WindowGatherer gatherer;
   Seconds shortest{0.0};
@@ -64,7 +64,7 @@ struct Tuner::State {
   std::optional<Instant> last_default;
   Seconds revisit{0.0};
   bool suspicious = false;
-  tune::Totals pending;  ///< since the last window that fitted the current phase
+  tune::Account pending;  ///< since the last window that fitted the current phase
   tune::Totals pending_profiling;
   tune::HeatLog heat;
   std::vector<tune::Slice> recent;  ///< of the last windows while watching
@@ -85,7 +85,7 @@ struct Tuner::State {
   void book();
   void go(tune::Step next, double limit);
   void begin_phase();
-  void remember(const TuneObservation& o);
+  void remember(const TuneObservation& o, bool limited);
   void work_changed(const TuneWindow& window);
   void divide(const TuneWindow& window, std::size_t from, std::size_t to);
   void divide_unseen(std::size_t from, std::size_t to);

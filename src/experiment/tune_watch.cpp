@@ -12,10 +12,10 @@ constexpr Seconds longest_revisit{600.0};
 }  // namespace
 
 /// Slices since the last return to the default.
-void Tuner::State::remember(const TuneObservation& o) {
+void Tuner::State::remember(const TuneObservation& o, bool limited) {
   const bool revisiting = step == tune::Step::revisit;
   if (!watching() && !revisiting) return recent.clear();
-  tune::Slice slice{o, usable_from && wanted == in_force && o.begin >= *usable_from, {}};
+  tune::Slice slice{o, limited, usable_from && wanted == in_force && o.begin >= *usable_from, {}};
   if (revisiting) {
     const TuneWindow& last = *phase().defaults(top()).back();
     slice.beyond = {last.log_time - phase().log_time, last.log_power - phase().log_power};
@@ -33,6 +33,11 @@ void Tuner::State::take_settled(const TuneWindow& window) {
     return;
   }
   suspicious = false;
+  const double time_off = std::abs(window.log_time - now.log_time);
+  const double power_off = std::abs(window.log_power - now.log_power);
+  if (window.limit_w != top() && std::max(time_off, power_off) > tune::other_work)
+    now.uneven.push_back(
+        {window.end, window.work * (time_off + power_off), window.work * time_off});
   constexpr double follow = 0.3;
   now.log_time += follow * (window.log_time - now.log_time);
   now.log_power += follow * (window.log_power - now.log_power);
@@ -45,8 +50,16 @@ void Tuner::State::take_settled(const TuneWindow& window) {
 }
 
 void Tuner::State::take_revisit(const TuneWindow& window) {
-  // The work changes, pauses or ends in the middle of it: what comes next will tell.
+  // The work changes, pauses or ends in the middle of it: what comes next will tell. If nothing
+  // does, the default may have been as far off all the time since the last return.
   if (std::max(window.se_time, window.se_energy) > tune::too_rough) {
+    const TuneWindow& before = *phase().defaults(top()).back();
+    double work = 0;
+    for (const tune::Slice& slice : recent)
+      work += slice.limited ? slice.o.work : 0;
+    phase().uneven.push_back({window.end,
+                              work * std::abs(window.log_energy() - before.log_energy()),
+                              work * std::abs(window.log_time - before.log_time)});
     last_default = window.end;
     return go(tune::Step::settled, *phase().settled_w);
   }
@@ -89,24 +102,29 @@ bool Tuner::State::known_by(const TuneWindow& window) {
 /// The work changed some time before `window`: what was done since then moves to the kind `to`.
 void Tuner::State::divide(const TuneWindow& window, std::size_t from, std::size_t to) {
   tune::Phase& old = phases[from];
-  old.all.add(pending);
+  old.done.add(pending);
   pending = {};
   // What was watched long ago was one kind of work for sure, but its pace may have drifted.
   const Instant oldest = window.end - std::max(options.longest_window, shortest) * 4;
   std::erase_if(recent, [&](const tune::Slice& slice) { return slice.o.begin < oldest; });
+  // What was uneven is now told apart.
+  if (!recent.empty()) {
+    std::erase_if(old.uneven,
+                  [&](const tune::Phase::Uneven& w) { return w.end > recent.front().o.begin; });
+  }
   cut(tune::change_in(recent, {old.log_time, old.log_power}, {window.log_time, window.log_power}),
       from, to);
 }
 
 /// A return to the default shows other work that looked alike under the limit settled on.
 void Tuner::State::divide_unseen(std::size_t from, std::size_t to) {
-  phases[from].all.add(pending);
+  phases[from].done.add(pending);
   pending = {};
   if (const auto at = tune::change_in(recent)) return cut(*at, from, to);
   // Any time since the last return.
   tune::Phase::Blur blur{{}, from, -0.5, 0.5};
   for (const tune::Slice& slice : recent)
-    blur.totals.add(slice.o);
+    if (slice.limited) blur.totals.add(slice.o);
   phases[to].blurs.push_back(blur);
   recent.clear();
 }
@@ -118,13 +136,13 @@ void Tuner::State::cut(std::size_t at, std::size_t from, std::size_t to) {
   tune::Phase::Blur blur;
   blur.from = from;
   for (std::size_t i = 0; i < recent.size(); ++i) {
-    tune::Totals one;
-    one.add(recent[i].o);
+    tune::Account one;
+    one.add(recent[i].o, recent[i].limited);
     // It may have happened within the slices on either side.
-    if (i + 1 == at || i == at) blur.totals.add(one);
+    if (i + 1 == at || i == at) blur.totals.add(one.limited);
     if (i < at) continue;
-    old.all.add(one, -1);
-    fresh.all.add(one);
+    old.done.add(one, -1);
+    fresh.done.add(one);
   }
   fresh.blurs.push_back(blur);
   recent.clear();
@@ -132,9 +150,9 @@ void Tuner::State::cut(std::size_t at, std::size_t from, std::size_t to) {
 
 /// Joules in all.
 double Tuner::State::used() const {
-  double sum = pending.joules;
+  double sum = pending.all.joules;
   for (const tune::Phase& p : phases)
-    sum += p.all.joules;
+    sum += p.done.all.joules;
   return sum;
 }
 
