@@ -143,33 +143,47 @@ void all(int seeds) {
     run(std::string("the same, exhaustive rule, ") + goal, seeds, goal, TuneRule::exhaustive,
         steady);
   }
-  run("drift (idle power +0.4 % per kelvin)", seeds, "energy", TuneRule::hybrid,
-      [](test::Job& job, const Kind& kind) {
-        steady(job, kind);
-        job.drift_per_k = 0.004;
-      });
-  run("noise (20 % of the demand)", seeds, "energy", TuneRule::hybrid,
-      [](test::Job& job, const Kind& kind) {
-        steady(job, kind);
-        job.noise = 0.2;
-      });
-  run("another kind of work after 5 minutes", seeds, "energy", TuneRule::hybrid,
-      [](test::Job& job, const Kind& kind) {
-        const Kind& first = &kind == &kinds[2] ? kinds[0] : kinds[2];
-        job.works = {minutes(job.preset, first.work, 5), minutes(job.preset, kind.work, 5)};
-      });
-  run("a neighbour for the middle third", seeds, "energy", TuneRule::hybrid,
-      [](test::Job& job, const Kind& kind) {
-        steady(job, kind);
-        job.neighbour = [](double done) {
-          return done > 0.3 && done < 0.6 ? sim::Demand{0.5, 0.2, 0.1} : sim::Demand{0, 0, 0};
-        };
-      });
-  run("without marks (busy time x clock)", seeds, "energy", TuneRule::hybrid,
-      [](test::Job& job, const Kind& kind) {
-        steady(job, kind);
-        job.marks = false;
-      });
+  const auto drift = [](test::Job& job, const Kind& kind) {
+    steady(job, kind);
+    job.drift_per_k = 0.004;
+  };
+  const auto noise = [](test::Job& job, const Kind& kind) {
+    steady(job, kind);
+    job.noise = 0.2;
+  };
+  const auto other_work = [](test::Job& job, const Kind& kind) {
+    const Kind& first = &kind == &kinds[2] ? kinds[0] : kinds[2];
+    job.works = {minutes(job.preset, first.work, 5), minutes(job.preset, kind.work, 5)};
+  };
+  const auto neighbour = [](test::Job& job, const Kind& kind) {
+    steady(job, kind);
+    job.neighbour = [](double done) {
+      return done > 0.3 && done < 0.6 ? sim::Demand{0.5, 0.2, 0.1} : sim::Demand{0, 0, 0};
+    };
+  };
+  const auto energy = [&](const std::string& name, auto make, auto... change) {
+    run(name, seeds, "energy", TuneRule::hybrid, [&](test::Job& job, const Kind& kind) {
+      make(job, kind);
+      (change(job), ...);
+    });
+  };
+  const auto no_marks = [](test::Job& job) { job.marks = false; };
+  const auto no_utilization = [](test::Job& job) { job.utilization = false; };
+  const auto saturates = [](test::Job& job) {
+    job.reading_of_traffic = [](double share) { return share * (1.25 - 0.25 * share); };
+  };
+  energy("drift (idle power +0.4 % per kelvin)", drift);
+  energy("drift, no thermometer", drift, [](test::Job& job) { job.thermometer = false; });
+  energy("noise (20 % of the demand)", noise);
+  energy("another kind of work after 5 minutes", other_work);
+  energy("a neighbour for the middle third", neighbour);
+  energy("without marks", steady, no_marks);
+  energy("without marks, drift", drift, no_marks);
+  energy("without marks, noise", noise, no_marks);
+  energy("without marks, another kind of work", other_work, no_marks);
+  energy("without marks, a neighbour", neighbour, no_marks);
+  energy("without marks, utilisation of memory saturates", steady, no_marks, saturates);
+  energy("without marks, utilisation of memory not told", steady, no_marks, no_utilization);
 }
 
 }  // namespace

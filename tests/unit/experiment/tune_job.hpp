@@ -36,6 +36,8 @@ struct Job {
   bool thermometer = true;  ///< temperature is read, in whole degrees
   bool marks = true;
   bool utilization = true;  ///< without marks: of memory is read
+  /// What utilisation of memory is shown for a share of the bandwidth.
+  std::function<double(double)> reading_of_traffic = [](double share) { return share; };
   std::uint64_t seed = 1;
 };
 
@@ -164,12 +166,13 @@ class JobRun {
       slice_joules_ += dt * point.power_w;
       if (busy) {
         work -= dt * rate;
-        if (!job_.marks) work_ += dt * point.clock_mhz / preset_.max_mhz;
       } else {
         wait -= dt;
       }
       if (total.active()) {
         busy_ += dt;
+        // The card does not tell whose cycles they are.
+        if (!job_.marks) work_ += dt * point.clock_mhz / preset_.max_mhz;
         moved_ += dt * sim::traffic(preset_, total, point.effective_clock_mhz);
       }
       if (!job_.marks && t_ >= next_reading_ - 1e-9) read();
@@ -180,7 +183,8 @@ class JobRun {
   /// NVML's utilisation of the last 200 ms, in whole per cents.
   void read() {
     activity_.busy_s += std::round(busy_ / reading_period * 100) / 100 * reading_period;
-    activity_.traffic_s += std::round(moved_ / reading_period * 100) / 100 * reading_period;
+    const double moved = job_.reading_of_traffic(moved_ / reading_period);
+    if (job_.utilization) activity_.traffic_s += std::round(moved * 100) / 100 * reading_period;
     busy_ = moved_ = 0;
     next_reading_ += reading_period;
   }
@@ -192,7 +196,7 @@ class JobRun {
     o.joules = slice_joules_ * (1 + job_.sensor_noise * normal_(random_));
     o.work = work_;
     if (job_.thermometer) o.celsius = std::round(heat_);
-    if (!job_.marks && job_.utilization) o.activity = std::exchange(activity_, {});
+    if (!job_.marks) o.activity = std::exchange(activity_, {});
     slice_begin_ = t_;
     slice_joules_ = 0;
     work_ = 0;
