@@ -9,14 +9,16 @@ namespace ergo {
 struct Constants {
   Caution caution;
 
+  /// The prior of the law's parameters. Counts are in workloads: what the population weighs beside
+  /// the training curves.
   struct Law {
-    double width = 1.0;          ///< of the population's prior, over its standard deviations
-    double noise = 0.02;         ///< sd of one measurement's logarithm
-    double own_mean = 0.5;       ///< how many workloads the population counts for, for the mean,
-    double own_spread = 2.0;     ///< and for the spread, beside curves of the target's GPU
-    double foreign_mean = 20.0;  ///< and beside curves of other GPUs
+    double sharpness = 1.0;  ///< sd of log_sharpness in the population
+    double governor = 0.12;  ///< sd of log_governor: what a meter reads under a binding limit
+    double noise = 0.02;     ///< sd of one measurement's logarithm
+    double own_mean = 0.5;   ///< for the mean, beside curves of the target's GPU
+    double own_spread = 2.0;
+    double foreign_mean = 20.0;  ///< beside curves of other GPUs
     double foreign_spread = 60.0;
-    double foreign_width = 1.0;  ///< as `width`, of a GPU that no training curve is from
     double same_workload = 3.0;  ///< how much more a curve of the same workload counts
   } law;
 

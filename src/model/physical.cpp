@@ -65,7 +65,7 @@ class Physical : public Method {
     // Of a card that none of the curves is from, less is known.
     const bool foreign = std::none_of(train_.begin(), train_.end(),
                                       [&](const Curve* c) { return c->gpu == target.probes.gpu; });
-    const Belief prior = physics::population(foreign ? law().foreign_width : law().width);
+    const Belief prior = physics::population(law());
     std::vector<std::pair<const Fit*, double>> fits;
     for (const Neighbor& n : neighbors_of(train_, target)) {
       if (n.points.size() < 3) continue;
@@ -108,9 +108,9 @@ class Physical : public Method {
 const Fit& CurveFits::of(const Curve& curve, double highest_w) {
   const auto [at, added] = fits_.try_emplace({&curve, highest_w});
   if (added) {
-    at->second = physics::fit(physics::population(constants_.law.width),
-                              observations_of(curve.points, highest_w),
-                              {constants_.law.noise, constants_.law.noise});
+    at->second =
+        physics::fit(physics::population(constants_.law), observations_of(curve.points, highest_w),
+                     {constants_.law.noise, constants_.law.noise});
   }
   return at->second;
 }

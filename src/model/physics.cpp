@@ -126,13 +126,12 @@ Slopes slopes(const Vector& p, double limit) {
   return j;
 }
 
-Belief population(double width) {
+Belief population(const Constants::Law& constants) {
   Vector mean;
   Vector sd;
   mean << 0.0, std::log(0.22), std::log(0.55), -0.3, 0.0, 0.7, std::log(0.2), -2.5, std::log(0.2),
       -0.03;
-  sd << 10.0, 0.35, 0.7, 1.0, 1.2, 0.6, 0.8, 1.2, 0.5, 0.06;
-  sd.tail<count - 1>() *= width;
+  sd << 10.0, 0.35, 0.7, 1.0, 1.2, constants.sharpness, 0.8, 1.2, 0.5, constants.governor;
   return {mean, sd.cwiseAbs2().asDiagonal()};
 }
 

@@ -2,6 +2,8 @@
 // The law of one workload on one GPU: time and mean power against the power limit. See
 // docs/developer/model.md.
 
+#include "model/constants.hpp"
+
 #include <Eigen/Dense>
 
 #include <vector>
@@ -46,9 +48,8 @@ struct Belief {
   Matrix covariance;
 };
 
-/// What is believed of a workload on a GPU of which nothing is known; `width` multiplies the
-/// standard deviations.
-Belief population(double width = 1.0);
+/// What is believed of a workload on a GPU of which nothing is known.
+Belief population(const Constants::Law& constants = {});
 
 struct Observation {
   double limit = 0.0;
