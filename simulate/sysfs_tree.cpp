@@ -158,7 +158,7 @@ void add_rapl(Writer& out, std::size_t packages, const SysfsOptions& options) {
 template <class Writer>
 fs::path add_chip(Writer& out, const fs::path& device, const std::string& name) {
   const std::string hwmon = fmt::format("hwmon{}", out.next_hwmon());
-  const fs::path folder = device / "hwmon" / hwmon;
+  fs::path folder = device / "hwmon" / hwmon;
   out.fixed(folder / "name", name);
   out.link(fs::path("class/hwmon") / hwmon, folder);
   out.link(folder / "device", device);
@@ -168,7 +168,7 @@ fs::path add_chip(Writer& out, const fs::path& device, const std::string& name) 
 template <class Writer>
 fs::path add_card(Writer& out, int card, const std::string& address, const char* vendor,
                   const char* model) {
-  const fs::path device = fs::path("devices/pci0000:00") / address;
+  fs::path device = fs::path("devices/pci0000:00") / address;
   out.fixed(device / "vendor", vendor);
   out.fixed(device / "device", model);
   out.fixed(device / "power/runtime_status", "active");

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+/* C has no other way to name a type. NOLINTBEGIN(modernize-use-using) */
+
 typedef struct ergo_monitor ergo_monitor;
 typedef uint64_t ergo_window; /* 0 is no window */
 
@@ -85,6 +87,8 @@ int ergo_samples(ergo_monitor* monitor, size_t index, int64_t from_ns, int64_t t
 
 /* "0.1.0" */
 const char* ergo_version(void);
+
+/* NOLINTEND(modernize-use-using) */
 
 #ifdef __cplusplus
 }

@@ -56,6 +56,7 @@ int serve(const NodeArguments& arguments) {
     setenv(name.c_str(), value.c_str(), 1);
   ergo::sim::unblock_signals();
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command)
     argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);

@@ -202,6 +202,7 @@ Result<Guardian> Guardian::start(const std::vector<std::string>& command,
     kept.push_back(lock.fd.get());
   }
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words)
     argv.push_back(word.data());
   argv.push_back(nullptr);

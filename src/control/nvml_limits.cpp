@@ -104,7 +104,8 @@ Result<void> NvmlDevice::set(Watts limit) const {
 
 Card nvml_card(std::shared_ptr<const nvml::Library> library, abi::Device device, unsigned index,
                std::string uuid) {
-  return Card(std::make_shared<NvmlDevice>(std::move(library), device, index, uuid), index, uuid);
+  auto limits = std::make_shared<NvmlDevice>(std::move(library), device, index, uuid);
+  return Card(std::move(limits), index, std::move(uuid));
 }
 
 Result<Card> find_nvml_card(std::shared_ptr<const nvml::Library> library, const std::string& uuid) {

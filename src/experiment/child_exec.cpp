@@ -32,7 +32,7 @@ std::vector<std::string> build_environment(const ChildSpec& spec) {
     if (!replaced(variable_name(*entry))) out.emplace_back(*entry);
   }
   for (const auto& [key, value] : spec.environment)
-    out.push_back(key + "=" + value);
+    out.push_back(std::string(key).append("=").append(value));
   return out;
 }
 
