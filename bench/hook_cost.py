@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What the hooks of `ergo run` add to a training step, and what `import ergometer` costs.
+"""What the hooks of `ergo run` add to a training step, and what the package costs: its import, begin and end of a window.
 
 usage: bench/hook_cost.py BUILD_FOLDER KERAS_PYTHON TORCH_PYTHON [REPEATS]
+
+BUILD_FOLDER is a Release build with the Python module for KERAS_PYTHON (build/ci, or -DERGO_PYTHON=ON).
 
 The same loop with and without hooks, both under `ergo run`, interleaved; steps as small as they get, so that what is added
 shows. CPU time of the process, since hooks never wait; the fastest epoch of each counts.
@@ -13,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEP_MS = 5.0
 
 TORCH = """
@@ -50,11 +50,28 @@ model.fit(x, y, batch_size=4, epochs=8, verbose=0, callbacks=[watch])
 print(watch.best / 1000)
 """
 
+CALLS = """
+import ergometer, statistics, time
+clock = time.perf_counter_ns
+with ergometer.Monitor() as monitor:
+    begins, ends = [], []
+    for _ in range(2000):
+        a = clock()
+        key = monitor.begin("window")
+        b = clock()
+        monitor.end(key)
+        begins.append(b - a)
+        ends.append(clock() - b)
+    print(f"begin {statistics.median(begins) / 1e3:.0f} µs, end {statistics.median(ends) / 1e3:.0f} µs, "
+          f"{len(monitor.signals())} signals")
+"""
+
 
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
-    ergo = str(pathlib.Path(sys.argv[1]).resolve() / "bin/ergo")
+    build = pathlib.Path(sys.argv[1]).resolve()
+    ergo = str(build / "bin/ergo")
     repeats = int(sys.argv[4]) if len(sys.argv) > 4 else 5
     environment = dict(os.environ, KERAS_HOME=tempfile.mkdtemp(prefix="ergo-bench."))
     print("| loop | step, plain | step, hooked | added | of a step of 5 ms |\n|---|---|---|---|---|")
@@ -68,10 +85,18 @@ def main():
         plain, hooked = best[("--no-hooks",)], best[()]
         print(f"| {name} | {plain:.1f} µs | {hooked:.1f} µs | {hooked - plain:.1f} µs | "
               f"{(hooked - plain) / (10 * STEP_MS):.2f} % |", flush=True)
-    environment["PYTHONPATH"] = str(ROOT / "python")
-    code = "import time; begin = time.perf_counter(); import ergometer; print(time.perf_counter() - begin)"
-    runs = [subprocess.run([sys.argv[2], "-c", code], env=environment, capture_output=True, text=True) for _ in range(15)]
-    print(f"\nimport ergometer: {1e3 * statistics.median(float(run.stdout) for run in runs):.2f} ms (median of {len(runs)})")
+    environment["PYTHONPATH"] = str(build / "share/ergo/python")
+    print()
+    for what, code in (("import ergometer", "import ergometer"),
+                       ("import ergometer, and its native module", "import ergometer; ergometer.Monitor")):
+        code = f"import time; begin = time.perf_counter(); {code}; print(time.perf_counter() - begin)"
+        runs = [subprocess.run([sys.argv[2], "-c", code], env=environment, capture_output=True, text=True, check=True)
+                for _ in range(15)]
+        print(f"{what}: {1e3 * statistics.median(float(run.stdout) for run in runs):.2f} ms (median of {len(runs)})")
+    for node in ("", "v100"):
+        words = [ergo, *(("--sim", node) if node else ()), "run", "--quiet", "--no-hooks", "--", sys.argv[2], "-c", CALLS]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+        print(f"Monitor, {'simulated ' + node if node else 'this machine'}: {done.stdout.strip()}")
 
 
 if __name__ == "__main__":

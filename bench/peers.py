@@ -3,7 +3,8 @@
 
 usage: bench/peers.py BUILD_FOLDER [PYTHON] [--repeats N] [--windows N]
 
-BUILD_FOLDER is a Release build. PYTHON has the other tools: python3 -m venv V; V/bin/pip install -r bench/peers.txt.
+BUILD_FOLDER is a Release build with the Python module for this PYTHON (build/ci, or -DERGO_PYTHON=ON). PYTHON has the other
+tools: python3 -m venv V; V/bin/pip install -r bench/peers.txt.
 Errors: all tools around the same windows in one process, on the same simulated GPU (libergo-sim-nvml.so); the truth is that
 between the return of a tool's begin and the call of its end. Costs: each tool in a process of its own, interleaved; the load
 is the node's own, so the CPU time of the process is the tool's. AIPowerMeter is on no registry and is therefore absent.
@@ -20,7 +21,6 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ("nothing", "ergometer", "zeus", "codecarbon", "pyjoules")
 #: name: (preset, load): a counter renewed each 20 ms, one that is renewed each 100 ms and looks a quarter of the time.
 NODES = {"V100, square wave": ("v100", "square"), "A100, bursts": ("a100", "bursty")}
@@ -189,7 +189,7 @@ def gpu_joules(truth):
 def run(tool, node, seed, build, python, windows, folder):
     preset, load = NODES[node]
     environment = dict(os.environ)
-    environment.update(PYTHONPATH=str(ROOT / "python"), ERGO_LIBRARY=str(build / "lib/libergo_c.so"), LD_LIBRARY_PATH=str(folder),
+    environment.update(PYTHONPATH=str(build / "share/ergo/python"), LD_LIBRARY_PATH=str(folder),
                        PATH=f"{folder}:{os.environ['PATH']}",
                        PEERS_SIM=str(build / "bin/ergo-sim"), CODECARBON_ALLOW_MULTIPLE_RUNS="True", HOME=str(folder))
     words = [str(build / "bin/ergo-sim"), "env", "--gpus", preset, "--load", load, "--gain", "exact", "--seed", str(seed),
@@ -217,6 +217,8 @@ def main():
     if not given.build:
         options.error("BUILD_FOLDER is missing")
     build = pathlib.Path(given.build).resolve()
+    if not list((build / "share/ergo/python/ergometer").glob("_core.*.so")):
+        options.error(f"{build} has no Python module: configure it with -DERGO_PYTHON=ON")
     with tempfile.TemporaryDirectory(prefix="ergo-peers.") as name:
         folder = pathlib.Path(name)
         (folder / "libnvidia-ml.so.1").symlink_to(next((build / "lib").glob("libergo-sim-nvml.so")))

@@ -3,14 +3,12 @@
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
 #include "ergo/report/export_csv.hpp"
-#include "ergo/store/store.hpp"
 #include "verbs.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -117,31 +115,6 @@ void print_advice(const Advice& a, const AdviseFlags& flags) {
   }
 }
 
-bool is_store(const std::string& path) {
-  constexpr std::string_view magic = "SQLite format 3";
-  std::string start(magic.size(), '\0');
-  std::ifstream(path, std::ios::binary)
-      .read(start.data(), static_cast<std::streamsize>(start.size()));
-  return start == magic;
-}
-
-/// Every experiment of a store as the table that models read.
-Result<SweepTable> sweep_table_of_store(const std::string& path) {
-  const auto store = Store::open(path, Store::Mode::read);
-  if (!store) return store.error();
-  const auto experiments = store->experiments();
-  if (!experiments) return experiments.error();
-  std::vector<ExperimentRecord> records;
-  for (const ExperimentInfo& info : *experiments) {
-    auto record = store->load_experiment(info.id);
-    if (!record) return record.error();
-    records.push_back(std::move(record).value());
-  }
-  const auto csv = report::model_csv(records);
-  if (!csv) return csv.error();
-  return parse_sweep_table(*csv, path);
-}
-
 Result<AdviseOptions> options_of(const AdviseFlags& flags) {
   AdviseOptions options;
   options.objective = objectives().at(flags.objective);
@@ -187,8 +160,7 @@ int run_advise(const AdviseFlags& flags) {
     print_error(options.error());
     return 2;
   }
-  const auto table =
-      is_store(flags.data) ? sweep_table_of_store(flags.data) : read_sweep_table(flags.data);
+  const auto table = report::load_model_table(flags.data);
   if (!table) {
     print_error(table.error());
     return 1;

@@ -3,14 +3,11 @@
 #include "ergo/model/advise.hpp"
 #include "ergo/model/predict.hpp"
 #include "ergo/report/export_csv.hpp"
-#include "ergo/store/store.hpp"
 #include "failure.hpp"
 #include "parts.hpp"
 
 #include <pybind11/stl.h>
 
-#include <cmath>
-#include <fstream>
 #include <utility>
 
 namespace ergo::python {
@@ -24,26 +21,9 @@ struct TableSource {
   std::optional<std::string> csv;
 };
 
-bool is_store(const std::string& path) {
-  constexpr std::string_view magic = "SQLite format 3";
-  std::string start(magic.size(), '\0');
-  std::ifstream(path, std::ios::binary)
-      .read(start.data(), static_cast<std::streamsize>(start.size()));
-  return start == magic;
-}
-
-SweepTable table_of_store(const std::string& path) {
-  const auto store = value_or_throw(Store::open(path, Store::Mode::read));
-  std::vector<ExperimentRecord> records;
-  for (const ExperimentInfo& info : value_or_throw(store.experiments()))
-    records.push_back(value_or_throw(store.load_experiment(info.id)));
-  return value_or_throw(parse_sweep_table(value_or_throw(report::model_csv(records)), path));
-}
-
 SweepTable table_of(const TableSource& source) {
   if (source.csv) return value_or_throw(parse_sweep_table(*source.csv, source.name));
-  if (is_store(source.name)) return table_of_store(source.name);
-  return value_or_throw(read_sweep_table(source.name));
+  return value_or_throw(report::load_model_table(source.name));
 }
 
 std::vector<double> limits_of(const std::optional<std::string>& limits) {

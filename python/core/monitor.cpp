@@ -75,7 +75,15 @@ class SharedMonitor {
     return py::make_tuple(packed(times), packed(values));
   }
 
-  [[nodiscard]] py::list warnings() const { return texts(held()->warnings()); }
+  [[nodiscard]] py::list warnings() const {
+    const auto monitor = held();
+    std::vector<std::string> all;
+    {
+      const py::gil_scoped_release unlocked;  // a reading may be under way
+      all = monitor->warnings();
+    }
+    return texts(all);
+  }
   [[nodiscard]] py::dict sensors() const { return discovery(held()->discovery()); }
   [[nodiscard]] double own_cpu() const { return held()->own_cpu().value(); }
 

@@ -3,14 +3,15 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/experiment/runner.hpp"
 #include "ergo/experiment/sweep.hpp"
-#include "ergo/model/table.hpp"
 #include "ergo/report/format.hpp"
+#include "ergo/store/store.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
@@ -353,6 +354,35 @@ Result<std::string> model_csv(std::span<const ExperimentRecord> records) {
                  "record runs on a GPU, for example: ergo sweep --power-limits all -- COMMAND"};
   }
   return format_sweep_table(table);
+}
+
+namespace {
+
+bool is_store(const std::filesystem::path& path) {
+  constexpr std::string_view magic = "SQLite format 3";
+  std::string start(magic.size(), '\0');
+  std::ifstream(path, std::ios::binary)
+      .read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start == magic;
+}
+
+}  // namespace
+
+Result<SweepTable> load_model_table(const std::filesystem::path& path) {
+  if (!is_store(path)) return read_sweep_table(path);
+  const auto store = Store::open(path, Store::Mode::read);
+  if (!store) return store.error();
+  const auto experiments = store->experiments();
+  if (!experiments) return experiments.error();
+  std::vector<ExperimentRecord> records;
+  for (const ExperimentInfo& info : *experiments) {
+    auto record = store->load_experiment(info.id);
+    if (!record) return record.error();
+    records.push_back(std::move(record).value());
+  }
+  const auto csv = model_csv(records);
+  if (!csv) return csv.error();
+  return parse_sweep_table(*csv, path.string());
 }
 
 }  // namespace ergo::report

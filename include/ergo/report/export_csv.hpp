@@ -3,8 +3,10 @@
 // shortest text that reads back as the same value; what was not measured is an empty field.
 
 #include "ergo/core/result.hpp"
+#include "ergo/model/table.hpp"
 #include "ergo/store/records.hpp"
 
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -35,5 +37,9 @@ std::string sweep_csv(std::span<const ExperimentRecord> records);
 /// energies are of the GPUs alone, host_energy_j is the measured rest. Errors: `not_supported` with
 /// the reason when no run qualifies.
 Result<std::string> model_csv(std::span<const ExperimentRecord> records);
+
+/// The table of a file: CSV (ergo/model/table.hpp), or a store with all of its experiments. Errors
+/// as read_sweep_table(), Store::open() and model_csv() have them.
+Result<SweepTable> load_model_table(const std::filesystem::path& path);
 
 }  // namespace ergo::report
