@@ -50,6 +50,8 @@ Result<void> export_folders(const Store& store, const std::vector<ExperimentInfo
     return Error{Errc::invalid_argument, "AIPowerMeter's layout is a folder",
                  "name it with -o DIR"};
   }
+  std::optional<Error> last;
+  std::size_t written_runs = 0;
   for (const ExperimentInfo& experiment : experiments) {
     auto record = store.load_experiment(experiment.id);
     if (!record) return record.error();
@@ -59,7 +61,7 @@ Result<void> export_folders(const Store& store, const std::vector<ExperimentInfo
     if (experiments.size() > 1) base /= fmt::format("experiment_{}", experiment.id);
     for (std::size_t i = 0; i < record->runs.size(); ++i) {
       const RunRecord& run = record->runs[i];
-      if (run.warmup || run.invalid) continue;
+      if (run.warmup || run.invalid || run.exit_code != 0) continue;
       auto timeline = store.load_timeline((*runs)[i].id);
       if (!timeline) return timeline.error();
       report::AipowermeterOptions options;
@@ -67,11 +69,17 @@ Result<void> export_folders(const Store& store, const std::vector<ExperimentInfo
       if (auto written = report::write_aipowermeter(report::aipowermeter_folder(base, run), run,
                                                     **timeline, options);
           !written) {
-        return written;
+        if (written.error().code != Errc::not_supported) return written;
+        std::cerr << fmt::format("experiment {}, run {} is left out: {}\n", experiment.id,
+                                 run.index, written.error().message);
+        last = written.error();
+        continue;
       }
+      ++written_runs;
     }
   }
-  return {};
+  if (written_runs > 0) return {};
+  return last.value_or(Error{Errc::not_found, flags.store + " holds no run that ended well", {}});
 }
 
 Result<void> export_tables(const Store& store, const std::vector<ExperimentInfo>& experiments,

@@ -8,6 +8,7 @@
 #include "report_files.hpp"
 #include "run_options.hpp"
 #include "study_parts.hpp"
+#include "study_plan.hpp"
 #include "verbs.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +51,7 @@ class StudyProgress final : public SweepEvents {
       std::cerr << "; " << record.warnings.back();
     if (!record.warmup && left_ > 0)
       std::cerr << fmt::format("; about {} left",
-                               report::format_duration((clock_.now() - begin_) * left_));
+                               report::format_rough((clock_.now() - begin_) * left_));
     std::cerr << "\n";
   }
 
@@ -70,7 +71,13 @@ class StudyProgress final : public SweepEvents {
 
 Result<StudyRecipe> find_recipe(const std::string& name) {
   const bool is_file = name.ends_with(".toml") || name.find('/') != std::string::npos;
-  if (is_file) return load_study(name);
+  if (is_file) {
+    auto recipe = load_study(name);
+    if (recipe || recipe.error().code != Errc::not_found) return recipe;
+    Error error = recipe.error();
+    error.remedy = "check the path; ergo study --list names the shipped recipes";
+    return error;
+  }
   const auto file = studies_folder() / (name + ".toml");
   if (std::error_code failure; !std::filesystem::exists(file, failure))
     return Error{Errc::not_found, "there is no study '" + name + "'",
@@ -84,19 +91,6 @@ Result<int> list() {
   for (const StudyRecipe& recipe : *recipes)
     std::cout << fmt::format("{:<18} {}\n", recipe.name, recipe.title);
   return 0;
-}
-
-void print_plan(const StudyRecipe& recipe, const SweepSpec& spec, bool quick) {
-  const StudyTable& table = quick ? recipe.quick : recipe.full;
-  std::cout << fmt::format("{}: {} cells, {} runs each", recipe.title,
-                           spec.axes.front().values.size(), spec.repeats);
-  StudyTable planned = table;
-  planned.repeats = spec.repeats;
-  if (const auto length = planned_length(planned))
-    std::cout << fmt::format("; about {} on two CPU cores", report::format_duration(*length));
-  std::cout << "\n";
-  for (const std::string& value : spec.axes.front().values)
-    std::cout << fmt::format("  {}={}\n", recipe.axis, value);
 }
 
 /// ergo-workload lies beside ergo, in a build folder as after an installation.
@@ -134,6 +128,33 @@ Result<void> report_part(const StudyRecipe& recipe, const Store& store, std::int
   return {};
 }
 
+std::filesystem::path folder_of(const StudyRecipe& recipe, const StudyFlags& flags) {
+  return flags.output.empty() ? "ergo-study-" + recipe.name : flags.output;
+}
+
+std::string store_of(const StudyFlags& flags, const std::filesystem::path& folder) {
+  return flags.store.empty() ? (folder / "ergo.db").string() : flags.store;
+}
+
+Result<int> print_plan(const StudyRecipe& recipe, const SweepSpec& spec, const StudyFlags& flags) {
+  auto options = runner_options(flags.measure);
+  if (!options) return options.error();
+  const std::string power_limits = power_limits_of(recipe, flags);
+  const auto parts = study_parts(recipe, spec, *options, power_limits);
+  if (!parts) return parts.error();
+  // What the recipe says holds for CPU cores, and for each cell once.
+  std::optional<Seconds> length;
+  if (flags.device != "cuda" && power_limits.empty() && !recipe.each_gpu) {
+    StudyTable table = flags.quick ? recipe.quick : recipe.full;
+    table.repeats = spec.repeats;
+    length = planned_length(table);
+  }
+  auto printed =
+      print_study_plan(recipe, *parts, store_of(flags, folder_of(recipe, flags)), length);
+  if (!printed) return printed.error();
+  return 0;
+}
+
 Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
                           const StudyFlags& flags) {
   auto options = runner_options(flags.measure);
@@ -142,12 +163,11 @@ Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
   const std::string power_limits = power_limits_of(recipe, flags);
   const auto parts = study_parts(recipe, spec, *options, power_limits);
   if (!parts) return parts.error();
-  const std::filesystem::path folder =
-      flags.output.empty() ? "ergo-study-" + recipe.name : flags.output;
+  const std::filesystem::path folder = folder_of(recipe, flags);
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) return system_error("cannot make the folder " + folder.string(), failure.value());
-  const std::string file = flags.store.empty() ? (folder / "ergo.db").string() : flags.store;
+  const std::string file = store_of(flags, folder);
   auto store = Store::open(file, Store::Mode::create);
   if (!store) return store.error();
   SweepResult sum;
@@ -182,10 +202,10 @@ Result<int> measure_study(const StudyRecipe& recipe, const SweepSpec& spec,
 }
 
 Result<int> study(const StudyFlags& flags) {
-  if (flags.list) return list();
-  if (flags.recipe.empty())
-    return Error{Errc::invalid_argument, "there is no study to run",
-                 "ergo study NAME, or ergo study --list"};
+  if (flags.list || flags.recipe.empty()) {
+    if (!flags.list) std::cerr << "Name one of these, or a recipe of your own by its path:\n";
+    return list();
+  }
   const auto recipe = find_recipe(flags.recipe);
   if (!recipe) return recipe.error();
   auto spec = sweep_of(*recipe, flags.quick,
@@ -198,9 +218,7 @@ Result<int> study(const StudyFlags& flags) {
         "rests.\n",
         spec->axes.front().values.size(), recipe->full.columns.at(recipe->axis).size(),
         spec->repeats);
-  if (!flags.dry_run) return measure_study(*recipe, *spec, flags);
-  print_plan(*recipe, *spec, flags.quick);
-  return 0;
+  return flags.dry_run ? print_plan(*recipe, *spec, flags) : measure_study(*recipe, *spec, flags);
 }
 
 }  // namespace
@@ -222,7 +240,7 @@ void add_study(CommandLine& line) {
   verb->add_option("--power-limits", flags->power_limits,
                    "Run each cell under these GPU power limits too: all, 150,200,250 or "
                    "150..300:25 (W); the limits found are back at the end");
-  verb->add_flag("--list", flags->list, "List the shipped recipes");
+  verb->add_flag("--list", flags->list, "List the shipped recipes (as without a name)");
   verb->add_flag("--dry-run", flags->dry_run, "Print the plan and run nothing");
   add_measure_flags(*verb, flags->measure);
   verb->callback([flags, &line] {

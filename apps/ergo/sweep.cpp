@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <map>
 
 namespace ergo::cli {
 namespace {
@@ -57,7 +56,7 @@ class SweepProgress final : public SweepEvents {
     const Seconds spent = clock_.now() - begin_;
     if (!record.warmup && number_ < total_) {
       const double left = static_cast<double>(total_ - number_) / static_cast<double>(number_);
-      std::cerr << fmt::format("; about {} left", report::format_duration(spent * left));
+      std::cerr << fmt::format("; about {} left", report::format_rough(spent * left));
     }
     std::cerr << "\n";
   }
@@ -112,24 +111,6 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const RunnerOptions& options,
   return spec;
 }
 
-/// The duration of a planned run, from those of the same cell that the store has already.
-std::optional<Seconds> expected_length(const std::vector<PlannedRun>& planned,
-                                       const ExperimentRecord& known) {
-  std::map<std::string, std::pair<Seconds, int>> by_cell;
-  for (const RunRecord& run : known.runs) {
-    auto& [sum, count] = by_cell[key_of(run.parameters)];
-    sum += run.duration;
-    ++count;
-  }
-  Seconds total{0.0};
-  for (const PlannedRun& run : planned) {
-    const auto found = by_cell.find(key_of(run.cell));
-    if (found == by_cell.end()) return std::nullopt;
-    total += found->second.first / found->second.second;
-  }
-  return total;
-}
-
 Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
   std::vector<PlannedRun> planned;
   std::optional<Seconds> length;
@@ -151,7 +132,7 @@ Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
     planned = plan_runs(*cells, spec.repeats, spec.seed);
   }
   for (const PlannedRun& run : planned) {
-    const auto words = substitute(spec.command, run.cell, {std::string(power_limit_axis)});
+    const auto words = cell_command(spec, run.cell);
     if (!words) return words.error();
     std::cout << fmt::format("{} repeat {}:", run.cell.empty() ? "command" : key_of(run.cell),
                              run.repeat);
@@ -161,7 +142,7 @@ Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
   }
   std::cout << fmt::format("{} cells, {} runs to make, {} already in {}", cells->size(),
                            planned.size(), there, flags.store);
-  if (length) std::cout << fmt::format("; about {}", report::format_duration(*length));
+  if (length) std::cout << fmt::format("; about {}", report::format_rough(*length));
   std::cout << "\n";
   return 0;
 }

@@ -61,7 +61,13 @@ Result<void> write_text_atomically(const std::filesystem::path& path, std::strin
   }
   std::string temporary = path.string() + ".XXXXXX";
   const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) return system_error("cannot create a file beside " + path.string(), errno);
+  if (!fd) {
+    const int why = errno;
+    Error error = system_error("cannot create a file beside " + path.string(), why);
+    if (const auto folder = path.parent_path(); why == ENOENT && !folder.empty())
+      error.remedy = "mkdir -p " + folder.string();
+    return error;
+  }
   const auto give_up = [&](Error error) {
     ::unlink(temporary.c_str());
     return error;

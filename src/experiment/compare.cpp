@@ -3,6 +3,7 @@
 #include "ergo/experiment/compare.hpp"
 
 #include "ergo/experiment/plan.hpp"
+#include "ergo/experiment/summary.hpp"
 #include "ergo/stats/outliers.hpp"
 #include "ergo/stats/summary.hpp"
 
@@ -96,7 +97,7 @@ class Comparing {
   [[nodiscard]] std::optional<double> energy(const RunRecord& run) const;
   [[nodiscard]] std::optional<double> net_energy(const RunRecord& run) const;
   [[nodiscard]] double time(const RunRecord& run) const;
-  [[nodiscard]] double relative_budget(const Runs& runs) const;
+  [[nodiscard]] double relative_budget(const Runs& runs, bool net) const;
   void note(std::string text) { result_.notes.push_back(std::move(text)); }
 
   const CompareSide& a_;
@@ -113,11 +114,12 @@ Result<void> Comparing::choose_runs() {
   const auto good = [this](const CompareSide& side, const char* name) {
     Runs runs;
     std::size_t left_out = 0;
-    for (const RunRecord& run : side.runs) {
+    for (std::size_t i = 0; i < side.runs.size(); ++i) {
+      const RunRecord& run = side.runs[i];
       if (counts_for_comparison(run))
         runs.push_back(&run);
       else
-        left_out += run.warmup ? 0 : 1;
+        left_out += run.warmup || made_again(side.runs, i) ? 0 : 1;
     }
     if (left_out > 0)
       note(fmt::format("{} of {}'s runs failed or are invalid and are left out", left_out, name));
@@ -258,15 +260,16 @@ double Comparing::time(const RunRecord& run) const {
 }
 
 /// Half-width of the error budget of a run's energy as a share of it, the median over runs.
-double Comparing::relative_budget(const Runs& runs) const {
+double Comparing::relative_budget(const Runs& runs, bool net) const {
   std::vector<double> shares;
   for (const RunRecord* run : runs) {
     double joules = 0;
     double width = 0;
     for (const ChannelEnergy& e : channels(*run)) {
       if (!chosen_.contains(e.channel)) continue;
-      joules += e.joules.value();
-      width += (e.high - e.low).value() / 2;
+      const bool has_net = net && e.net && e.net_low && e.net_high;
+      joules += has_net ? e.net->value() : e.joules.value();
+      width += (has_net ? *e.net_high - *e.net_low : e.high - e.low).value() / 2;
     }
     if (joules > 0) shares.push_back(width / joules);
   }
@@ -303,8 +306,13 @@ void Comparing::add(const std::string& id, const std::string& label, const std::
   quantity.test = difference->test;
   quantity.told = stats::is_told(*difference);
   quantity.pairs_needed = stats::pairs_for(*difference, options_.resolution);
-  if (of_energy && !result_.gain_cancels && power_of_gain != 0) {
-    const double budget = std::hypot(relative_budget(runs_a_), relative_budget(runs_b_));
+  if (of_energy && power_of_gain != 0) {
+    const bool net = id == "net_energy";
+    quantity.budget_a = relative_budget(runs_a_, net);
+    quantity.budget_b = relative_budget(runs_b_, net);
+  }
+  if (!result_.gain_cancels && (quantity.budget_a > 0 || quantity.budget_b > 0)) {
+    const double budget = std::hypot(quantity.budget_a, quantity.budget_b);
     const double middle = std::log1p(quantity.change.value);
     const auto wider = [&](double end) { return std::hypot(std::log1p(end) - middle, budget); };
     const double below = wider(quantity.change.low);

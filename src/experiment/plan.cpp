@@ -43,7 +43,14 @@ Result<Axis> Axis::parse(std::string_view text) {
     return Error{Errc::invalid_argument, fmt::format("'{}' is not a parameter", text),
                  "write NAME=V1,V2 or NAME=A..B:STEP"};
   }
-  auto values = parse_values(text.substr(equals + 1));
+  const std::string_view listed = text.substr(equals + 1);
+  if (const std::size_t dots = listed.find("..");
+      dots != std::string_view::npos && listed.find(':') == std::string_view::npos &&
+      parse_double(listed.substr(0, dots)) && parse_double(listed.substr(dots + 2))) {
+    return Error{Errc::invalid_argument, fmt::format("the range '{}' has no step", listed),
+                 fmt::format("write {}:1", text)};
+  }
+  auto values = parse_values(listed);
   if (!values) return values.error();
   Axis axis{std::string(trim(text.substr(0, equals))), std::move(*values)};
   const std::set<std::string> distinct(axis.values.begin(), axis.values.end());

@@ -1,6 +1,7 @@
 #include "ergo/experiment/study_results.hpp"
 
 #include "ergo/core/parse.hpp"
+#include "ergo/experiment/summary.hpp"
 #include "ergo/stats/correlation.hpp"
 #include "ergo/stats/summary.hpp"
 #include "experiment/study_analysis.hpp"
@@ -296,21 +297,10 @@ void sort_cells(std::vector<ResultCell>& cells) {
   });
 }
 
-/// Cut short (by a kill), and then made again: the later run stands for both.
-bool made_again(const ExperimentRecord& record, std::size_t index) {
-  const RunRecord& run = record.runs[index];
-  if (!run.invalid) return false;
-  return std::any_of(record.runs.begin() + static_cast<std::ptrdiff_t>(index) + 1,
-                     record.runs.end(), [&](const RunRecord& later) {
-                       return !later.warmup && later.repeat == run.repeat &&
-                              later.parameters == run.parameters;
-                     });
-}
-
 std::vector<std::string> frequent_warnings(const ExperimentRecord& record) {
   std::map<std::string, int> counts;
   for (std::size_t i = 0; i < record.runs.size(); ++i) {
-    if (made_again(record, i)) continue;
+    if (made_again(record.runs, i)) continue;
     for (const std::string& text : record.runs[i].warnings)
       ++counts[text];
   }
@@ -338,7 +328,7 @@ StudyResults study_results(const ExperimentRecord& record, ResultTitles titles) 
   std::map<std::string, std::vector<const RunRecord*>> runs;
   for (std::size_t i = 0; i < record.runs.size(); ++i) {
     const RunRecord& run = record.runs[i];
-    if (run.warmup || made_again(record, i)) continue;
+    if (run.warmup || made_again(record.runs, i)) continue;
     if (t.item.empty() && run.items) t.item = run.items->window;
     const std::string key = key_of(run.parameters);
     if (!runs.contains(key)) results.cells.push_back(start_cell(run, t.axis));

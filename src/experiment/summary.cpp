@@ -101,6 +101,16 @@ SummaryRecord summarize(const std::vector<RunRecord>& runs) {
   return summary;
 }
 
+bool made_again(const std::vector<RunRecord>& runs, std::size_t index) {
+  const RunRecord& run = runs[index];
+  if (!run.invalid) return false;
+  return std::any_of(runs.begin() + static_cast<std::ptrdiff_t>(index) + 1, runs.end(),
+                     [&](const RunRecord& later) {
+                       return !later.warmup && later.repeat == run.repeat &&
+                              later.parameters == run.parameters;
+                     });
+}
+
 std::vector<std::size_t> item_windows(const std::vector<WindowRecord>& windows) {
   std::vector<std::size_t> counted;
   for (std::size_t i = 0; i < windows.size(); ++i) {

@@ -36,23 +36,6 @@ std::string reason_of(const RunRecord& run) {
   return run.warnings.empty() ? fmt::format("exit code {}", run.exit_code) : run.warnings.back();
 }
 
-/// The command of a cell, with the values of its axes and what follows from them.
-Result<std::vector<std::string>> command_of(const SweepSpec& spec, const GridCell& cell) {
-  GridCell all = cell;
-  for (const auto& [name, value] : cell) {
-    if (const auto more = spec.companions.find(name + "=" + value); more != spec.companions.end())
-      all.insert(more->second.begin(), more->second.end());
-  }
-  std::vector<std::string> silent = silent_axes;
-  // An axis may stand for its companions: words are what a text has, tokens are what the command
-  // takes.
-  if (!spec.companions.empty()) {
-    for (const auto& [name, value] : cell)
-      silent.push_back(name);
-  }
-  return substitute(spec.command, all, silent);
-}
-
 /// The last line that is not empty, without the "ergo-workload: " before the message.
 std::string last_line(const std::filesystem::path& output) {
   const auto text = read_text(output);
@@ -68,6 +51,40 @@ std::string last_line(const std::filesystem::path& output) {
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> cell_command(const SweepSpec& spec, const GridCell& cell) {
+  GridCell all = cell;
+  for (const auto& [name, value] : cell) {
+    if (const auto more = spec.companions.find(name + "=" + value); more != spec.companions.end())
+      all.insert(more->second.begin(), more->second.end());
+  }
+  std::vector<std::string> silent = silent_axes;
+  // An axis may stand for its companions: words are what a text has, tokens are what the command
+  // takes.
+  if (!spec.companions.empty()) {
+    for (const auto& [name, value] : cell)
+      silent.push_back(name);
+  }
+  return substitute(spec.command, all, silent);
+}
+
+std::optional<Seconds> expected_length(const std::vector<PlannedRun>& planned,
+                                       const ExperimentRecord& known) {
+  std::map<std::string, std::pair<Seconds, int>> by_cell;
+  for (const RunRecord& run : known.runs) {
+    if (run.invalid) continue;
+    auto& [sum, count] = by_cell[key_of(run.parameters)];
+    sum += run.duration;
+    ++count;
+  }
+  Seconds total{0.0};
+  for (const PlannedRun& run : planned) {
+    const auto found = by_cell.find(key_of(run.cell));
+    if (found == by_cell.end()) return std::nullopt;
+    total += found->second.first / found->second.second;
+  }
+  return total;
+}
 
 std::string plan_text(const SweepSpec& spec) {
   nlohmann::ordered_json plan{{"name", spec.name}, {"command", spec.command}, {"seed", spec.seed}};
@@ -175,7 +192,7 @@ Result<void> SweepInProgress::open_experiment() {
 
 Result<void> SweepInProgress::measure_into(RunWriter& writer, Instant begin, const PlannedRun& run,
                                            RunRecord& record, std::optional<Error>& launch_error) {
-  const auto command = command_of(spec_, run.cell);
+  const auto command = cell_command(spec_, run.cell);
   if (!command) return command.error();
   auto guard = events_.prepare(run.cell);
   if (!guard) {
@@ -301,7 +318,7 @@ std::vector<PlannedRun> SweepInProgress::more_for_wide_cells() {
 Result<SweepResult> SweepInProgress::run() {
   const auto cells = grid_of(spec_.axes);
   if (!cells) return cells.error();
-  if (auto words = command_of(spec_, cells->front()); !words) return words.error();
+  if (auto words = cell_command(spec_, cells->front()); !words) return words.error();
   if (auto opened = open_experiment(); !opened) return opened.error();
   auto runs = remaining_runs(spec_, store_, result_.experiment);
   if (!runs) return runs.error();

@@ -2,6 +2,7 @@
 
 #include "ergo/core/files.hpp"
 #include "ergo/energy/measure.hpp"
+#include "ergo/report/format.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -245,8 +246,10 @@ Result<void> write_side_files(const std::filesystem::path& folder, const RunReco
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) return system_error("cannot make the folder " + folder.string(), failed.value());
-  const Json metadata{{"description", options.description},
-                      {"date", local_date(run.started_unix_ns)}};
+  Json metadata{{"description", options.description}, {"date", local_date(run.started_unix_ns)}};
+  // A key that their reader does not look at, so that ergo import keeps the label.
+  if (provenance_of_total(run.energy) == Provenance::simulated)
+    metadata["provenance"] = "simulated";
   auto done =
       write_text_atomically(folder / "metadata.json",
                             metadata.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");

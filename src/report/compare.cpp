@@ -65,21 +65,36 @@ std::string more_text(const ComparedQuantity& quantity, const Comparison& compar
                                          more == 1 ? "" : "s", resolution);
 }
 
-std::string figure_text(const ComparedQuantity& quantity, const Estimate& estimate) {
+/// "±5.1 %": spread over runs and error budget.
+std::string uncertainty_text(const Estimate& e, double budget) {
+  const double own = budget * e.value;
+  // Only the ratio counts: any unit serves.
+  const Joules low(e.value - std::hypot(e.value - e.low, own));
+  const Joules high(e.value + std::hypot(e.high - e.value, own));
+  return high > low ? format_uncertainty(Joules(e.value), std::max(low, Joules(0)), high)
+                    : std::string();
+}
+
+std::string figure_text(const ComparedQuantity& quantity, const Estimate& estimate, double budget) {
   const auto text = [&](double v) {
     if (quantity.unit == "J") return format_energy(Joules(v));
     if (quantity.unit == "W") return format_power(Watts(v));
     if (quantity.unit == "s") return format_duration(Seconds(v));
     return fmt::format("{:.4g} {}", v, quantity.unit);
   };
-  return text(estimate.value);
+  const std::string uncertainty = uncertainty_text(estimate, budget);
+  return text(estimate.value) + (uncertainty.empty() ? "" : " " + uncertainty);
 }
 
 /// Columns count code points: "±" and "…" are two and three bytes.
-std::string padded(const std::string& text, std::size_t width) {
-  const auto length = static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+std::size_t length_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  const std::size_t length = length_of(text);
   return text + std::string(width > length ? width - length : 1, ' ');
 }
 
@@ -140,12 +155,16 @@ std::string compare_verdict(const ComparedQuantity& quantity, const Comparison& 
 
 std::string compare_text(const Comparison& c) {
   std::string text = fmt::format("A  {}\nB  {}\n{}\n\n", c.label_a, c.label_b, what_is_compared(c));
-  text +=
-      "  " + padded("", 20) + padded("A", 14) + padded("B", 14) + padded("B against A", 28) + "p\n";
+  std::size_t width = 14;
+  for (const ComparedQuantity& q : c.quantities)
+    width = std::max({width, length_of(figure_text(q, q.a, q.budget_a)) + 2,
+                      length_of(figure_text(q, q.b, q.budget_b)) + 2});
+  text += "  " + padded("", 20) + padded("A", width) + padded("B", width) +
+          padded("B against A", 28) + "p\n";
   for (const ComparedQuantity& q : c.quantities) {
-    text += "  " + padded(q.label, 20) + padded(figure_text(q, q.a), 14) +
-            padded(figure_text(q, q.b), 14) + padded(q.told ? told_text(q) : range_text(q), 28) +
-            fmt::format("{:.2g}\n", q.test.p);
+    text += "  " + padded(q.label, 20) + padded(figure_text(q, q.a, q.budget_a), width) +
+            padded(figure_text(q, q.b, q.budget_b), width) +
+            padded(q.told ? told_text(q) : range_text(q), 28) + fmt::format("{:.2g}\n", q.test.p);
   }
   text += "\n";
   if (!c.quantities.empty() && c.quantities.front().provenance) {
@@ -173,6 +192,8 @@ std::string compare_json(const Comparison& c) {
     if (q.provenance) one["provenance"] = name_of(*q.provenance);
     one["a"] = estimate_json(q.a);
     one["b"] = estimate_json(q.b);
+    if (q.budget_a > 0) one["a"]["budget"] = q.budget_a;
+    if (q.budget_b > 0) one["b"]["budget"] = q.budget_b;
     one["change"] = estimate_json(q.change);
     one["p"] = q.test.p;
     one["smallest_p"] = q.test.smallest;

@@ -67,6 +67,13 @@ std::string format_duration(Seconds time) {
   return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
 }
 
+std::string format_rough(Seconds time) {
+  constexpr double few = 90;
+  if (time.value() < few) return fmt::format("{:.0f} s", std::max(1.0, std::round(time.value())));
+  if (time.value() < few * 60) return fmt::format("{:.0f} min", std::round(time.value() / 60));
+  return format_duration(time);
+}
+
 std::string format_count(double count) {
   return std::abs(count) < 1e9 && count == std::floor(count) ? fmt::format("{:.0f}", count)
                                                              : fmt::format("{:.4g}", count);

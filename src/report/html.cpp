@@ -24,11 +24,12 @@ std::string head(const StudyResults& results) {
   std::string command;
   for (const std::string& word : results.command)
     command += (command.empty() ? "" : " ") + word;
-  html += fmt::format(
-      "<dl><dt>Command</dt><dd><code>{}</code></dd><dt>Started</dt><dd>{}</dd>"
-      "<dt>Machine</dt><dd>{}, {}, {}</dd>",
-      escape_html(command), escape_html(results.started), escape_html(results.host.name),
-      escape_html(results.host.cpu), escape_html(results.host.kernel));
+  html += "<dl>";
+  if (!command.empty())
+    html += fmt::format("<dt>Command</dt><dd><code>{}</code></dd>", escape_html(command));
+  html += fmt::format("<dt>Started</dt><dd>{}</dd>", escape_html(results.started));
+  if (const std::string machine = machine_text(results.host); !machine.empty())
+    html += fmt::format("<dt>Machine</dt><dd>{}</dd>", escape_html(machine));
   for (const GpuIdentity& gpu : results.host.gpus)
     html += fmt::format("<dt>GPU {}</dt><dd>{} {}</dd>", gpu.index, escape_html(gpu.name),
                         gpu.simulated ? tag(Provenance::simulated) : std::string());

@@ -161,6 +161,14 @@ class PlotMaker {
 
 }  // namespace
 
+std::string machine_text(const HostRecord& host) {
+  std::string text;
+  for (const std::string& part : {host.name, host.cpu, host.kernel}) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+  }
+  return text;
+}
+
 std::string cell_name(const ResultCell& cell) {
   std::string name = cell.axis;
   if (!cell.series.empty()) name += (name.empty() ? "" : ", ") + cell.series;

@@ -50,6 +50,8 @@ std::vector<Plot> plots_of(const StudyResults& results);
 /// {"plots": […], "traces": […]}, safe inside of a script element.
 std::string page_data(const std::vector<Plot>& plots, const std::vector<RunTrace>& traces);
 
+/// "node1, AMD EPYC, Linux 6.1.0": what is known of it.
+std::string machine_text(const HostRecord& host);
 /// "112, batch=8"; "command" for a cell without parameters.
 std::string cell_name(const ResultCell& cell);
 /// The cell's value of a quantity; null where it was not measured.

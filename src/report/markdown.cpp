@@ -49,9 +49,10 @@ void add_head(std::string& text, const StudyResults& results) {
   std::string command;
   for (const std::string& word : results.command)
     command += (command.empty() ? "" : " ") + word;
-  text += fmt::format("- command: {}\n- started: {}\n- machine: {}, {}, {}\n", code(command),
-                      results.started, escape_markdown(results.host.name),
-                      escape_markdown(results.host.cpu), escape_markdown(results.host.kernel));
+  if (!command.empty()) text += fmt::format("- command: {}\n", code(command));
+  text += fmt::format("- started: {}\n", results.started);
+  if (const std::string machine = machine_text(results.host); !machine.empty())
+    text += fmt::format("- machine: {}\n", escape_markdown(machine));
   for (const GpuIdentity& gpu : results.host.gpus)
     text += fmt::format("- GPU {}: {}{}\n", gpu.index, escape_markdown(gpu.name),
                         gpu.simulated ? " (simulated)" : "");

@@ -70,7 +70,9 @@ Result<std::vector<const ResultQuantity*>> chosen_quantities(
   const std::vector<std::string> ids = wanted.empty() ? default_energies(results) : wanted;
   if (ids.empty())
     return Error{Errc::not_found, "no cell has an energy",
-                 known.empty() ? std::string() : "there are: " + known};
+                 known.empty()
+                     ? "ergo report names the reasons; --experiment chooses another of the store"
+                     : "there are: " + known};
   std::vector<const ResultQuantity*> chosen;
   for (const std::string& id : ids) {
     if (!is_known(results, id))

@@ -48,9 +48,14 @@ Finding fits_finding(const StudyResults& results) {
           "intervals. Two lines that meet are given when noise about one line would seem broken as "
           "much in fewer than 5 % of the cases (p < 0.05).",
           axis.empty() ? "the axis" : axis),
-      {"quantity", "slope of one line", "R²", "break", "slope below", "slope above",
-       "R² of two lines", "two lines?"},
+      {"quantity", "slope of one line", "R²"},
       {}};
+  const bool any = std::any_of(results.fits.begin(), results.fits.end(),
+                               [](const AxisFit& fit) { return fit.is_broken(); });
+  if (any)
+    finding.head.insert(finding.head.end(),
+                        {"break", "slope below", "slope above", "R² of two lines"});
+  finding.head.emplace_back("two lines?");
   for (const AxisFit& fit : results.fits) {
     const ResultQuantity* q = quantity_of(results, fit.quantity);
     if (q == nullptr) continue;
@@ -61,7 +66,7 @@ Finding fits_finding(const StudyResults& results) {
       row.insert(row.end(),
                  {plain_range(b.at), with_range(b.slope_below, q->unit),
                   with_range(b.slope_above, q->unit), fmt::format("{:.3f}", b.r_squared)});
-    } else {
+    } else if (any) {
       row.insert(row.end(), 4, "");
     }
     row.push_back(verdict(fit));

@@ -1,6 +1,8 @@
 #include "ergo/report/sweep_table.hpp"
 
+#include "ergo/core/parse.hpp"
 #include "ergo/experiment/runner.hpp"
+#include "ergo/experiment/summary.hpp"
 #include "ergo/experiment/sweep.hpp"
 #include "ergo/stats/summary.hpp"
 #include "report/text_table.hpp"
@@ -56,6 +58,21 @@ struct CellSums {
   std::string_view provenance;
   int failed = 0;
 };
+
+using Parameters = std::map<std::string, std::string>;
+
+/// Numbers by their size: "size=8" before "size=112", "share=0.2" before "share=1".
+bool stands_before(const Parameters& a, const Parameters& b) {
+  for (auto x = a.begin(), y = b.begin(); x != a.end() && y != b.end(); ++x, ++y) {
+    if (x->first != y->first) return x->first < y->first;
+    if (x->second == y->second) continue;
+    const auto left = parse_double(x->second);
+    const auto right = parse_double(y->second);
+    if (left && right && *left != *right) return *left < *right;
+    return x->second < y->second;
+  }
+  return a.size() < b.size();
+}
 
 std::string parameters_of(const RunRecord& run) {
   std::string text;
@@ -116,13 +133,14 @@ std::string run_line(const RunRecord& record) {
 
 std::string sweep_table(const ExperimentRecord& record) {
   std::map<std::string, CellSums> cells;
-  std::vector<std::string> order;
+  std::vector<std::pair<Parameters, std::string>> order;
   bool items = false;
   bool limits = false;
-  for (const RunRecord& run : record.runs) {
-    if (run.warmup) continue;
+  for (std::size_t i = 0; i < record.runs.size(); ++i) {
+    const RunRecord& run = record.runs[i];
+    if (run.warmup || made_again(record.runs, i)) continue;
     const std::string name = parameters_of(run);
-    if (!cells.contains(name)) order.push_back(name);
+    if (!cells.contains(name)) order.emplace_back(run.parameters, name);
     CellSums& cell = cells[name];
     if (!good(run)) {
       ++cell.failed;
@@ -149,10 +167,9 @@ std::string sweep_table(const ExperimentRecord& record) {
                                  {"95 % interval"},
                                  {""}});
   TextTable table(std::move(columns));
-  std::sort(order.begin(), order.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() < b.size() : a < b;  // "size=8" before "size=112"
-  });
-  for (const std::string& name : order)
+  std::sort(order.begin(), order.end(),
+            [](const auto& a, const auto& b) { return stands_before(a.first, b.first); });
+  for (const auto& [parameters, name] : order)
     add_cell(table, name, cells[name], limits);
   return "\n" + table.text(2, [](const std::string& head) { return head; });
 }

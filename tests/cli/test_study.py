@@ -152,6 +152,39 @@ class Studies(StudyCase):
                      "resnet32-cifar10", "bert-squad", "nbody"):
             self.assertRegex(done.stdout, rf"(?m)^{name} ")
 
+    def test_without_a_name_the_studies_are_listed_too(self):
+        done = self.ergo("study")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, self.ergo("study", "--list").stdout)
+        self.assertIn("Name one", done.stderr)
+
+    def test_the_plan_of_a_study_that_was_cut_short_is_what_is_left(self):
+        recipe = self.recipe("echo $1 >> log; sleep 0.2")
+        words = ["study", recipe, "-o", "out", "--dry-run"]
+        self.assertIn("6 runs to make, 0 already in out/ergo.db", self.ergo(*words).stdout)
+        process = self.start("study", recipe, "-o", "out", start_new_session=True)
+        log = self.folder / "log"
+        self.wait_for(lambda: log.exists() and len(log.read_text().split()) >= 4, "the fourth run")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), 128 + signal.SIGINT)
+        done = self.ergo(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("3 runs to make, 3 already in out/ergo.db; about 1 s by the runs that are there", done.stdout)
+        self.assertIn("  size=200: sh -c ", done.stdout)
+        self.assertEqual(len(log.read_text().split()), 4, "nothing ran")
+
+    def test_a_run_that_was_cut_short_and_made_again_is_no_failure(self):
+        recipe = self.recipe("echo $1 >> log; sleep 0.3")
+        process = self.start("study", recipe, "-o", "out", start_new_session=True)
+        log = self.folder / "log"
+        self.wait_for(lambda: log.exists() and len(log.read_text().split()) >= 2, "the second run")
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        done = self.ergo("study", recipe, "-o", "out")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotRegex(done.stderr, r"size=.* \d failed")
+        self.assertEqual({row["failed"] for row in self.table("out").values()}, {"0"})
+
     def test_a_wrong_recipe_is_named_with_its_line(self):
         path = self.recipe("true")
         text = (self.folder / path).read_text().replace("item =", "itme =")

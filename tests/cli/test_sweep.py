@@ -137,6 +137,18 @@ class Exports(SweepCase):
         self.assertEqual(json.loads(lines[-1]), "END OF RECORDING SEGMENT")
         done = self.ergo("import", "aipm", "--store", "i.db")
         self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.folder / "aipm/input_112/run_0/metadata.json") as file:
+            self.assertEqual(json.load(file)["provenance"], "simulated")
+        done = self.ergo("export", "i.db")
+        self.assertEqual({row["provenance"] for row in csv.DictReader(done.stdout.splitlines())}, {"simulated"})
+
+    def test_a_run_without_power_is_left_out_of_the_folders_and_named(self):
+        self.sweep("--sim", "v100", "-p", "size=1,2", "--", "sleep", "0.{size}")
+        self.sweep("-p", "size=3", "--", "sleep", "0.{size}")
+        done = self.ergo("export", "s.db", "--format", "aipowermeter", "-o", "aipm")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("experiment 2, run 0 is left out: no CPU or GPU power was measured", done.stderr)
+        self.assertEqual(len(list((self.folder / "aipm").rglob("power_metrics.json"))), 2)
 
     def test_importing_what_is_no_recording_names_the_known_formats(self):
         (self.folder / "junk").mkdir()

@@ -39,6 +39,10 @@ struct ComparedQuantity {
   std::optional<Provenance> provenance;  ///< of energies and what follows from them
   Estimate a;                            ///< median over runs, with the interval over repeats
   Estimate b;
+  /// Half-width of the error budget of one run as a share of it, the median over runs; 0 for times.
+  /// Most of it is gain, which both sides share where Comparison::gain_cancels.
+  double budget_a = 0.0;
+  double budget_b = 0.0;
   /// b / a - 1. Its interval holds the spread over runs and, where the sides were metered by
   /// different devices, the error budgets of both.
   Estimate change;

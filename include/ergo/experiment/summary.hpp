@@ -3,6 +3,7 @@
 
 #include "ergo/store/records.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace ergo {
 /// run, which is the same in each repeat (gain above all) and does not average out. They are
 /// combined in quadrature, each side for itself.
 SummaryRecord summarize(const std::vector<RunRecord>& runs);
+
+/// The run was cut short, and a later one with its parameters and repeat number stands for both.
+bool made_again(const std::vector<RunRecord>& runs, std::size_t index);
 
 /// Indices of the counted windows that lie inside no other counted window of the same process and
 /// share the name of the first such window: what "per item" refers to. Empty when nothing was

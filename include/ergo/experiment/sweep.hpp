@@ -90,6 +90,15 @@ Result<std::optional<std::int64_t>> find_sweep(const SweepSpec& spec, const Stor
 Result<std::vector<PlannedRun>> remaining_runs(const SweepSpec& spec, const Store& store,
                                                std::optional<std::int64_t> experiment);
 
+/// The command of a cell: values of its axes, and what follows from them, in their places. Error: a
+/// parameter that the command never uses.
+Result<std::vector<std::string>> cell_command(const SweepSpec& spec, const GridCell& cell);
+
+/// How long planned runs take by those of the same cells that are known; nothing when a cell has
+/// none.
+std::optional<Seconds> expected_length(const std::vector<PlannedRun>& planned,
+                                       const ExperimentRecord& known);
+
 /// Runs them. A failing command is recorded and the sweep goes on. Errors: a parameter that the
 /// command never uses, a store that cannot be written.
 Result<SweepResult> run_sweep(const SweepSpec& spec, Runner& runner, Store& store, Clock& clock,

@@ -148,14 +148,13 @@ Result<std::vector<double>> latencies_of(const std::filesystem::path& folder) {
   return std::vector<double>();
 }
 
-/// metadata.json's description; empty without one.
-std::string description_of(const std::filesystem::path& folder) {
+/// A text of metadata.json; empty without one.
+std::string metadata_of(const std::filesystem::path& folder, const char* key) {
   const auto text = read_text(folder / "metadata.json");
   if (!text) return {};
   const auto parsed = nlohmann::json::parse(*text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("description") || !parsed["description"].is_string())
-    return {};
-  return parsed["description"].get<std::string>();
+  if (!parsed.is_object() || !parsed.contains(key) || !parsed[key].is_string()) return {};
+  return parsed[key].get<std::string>();
 }
 
 class Importer {
@@ -196,7 +195,7 @@ class Importer {
     if (!metrics) return metrics.error();
     auto latencies = latencies_of(folder);
     if (!latencies) return latencies.error();
-    if (name_.empty()) name_ = description_of(folder);
+    if (name_.empty()) name_ = metadata_of(folder, "description");
     if (metrics->backwards > 0) {
       out_.notes.push_back(
           fmt::format("{}: {} records left out, because the clock had been set back", file.string(),
@@ -229,7 +228,12 @@ class Importer {
                            const Segment& segment, std::vector<double> latencies) {
     const bool main_format = metrics.generation == PowerMetrics::Generation::main;
     auto timeline = std::make_unique<Timeline>();
-    const auto channels = channels_of(segment, main_format);
+    auto channels = channels_of(segment, main_format);
+    // Written by ergo on a simulated node: it must not become a measurement on its way.
+    if (metadata_of(folder, "provenance") == "simulated") {
+      for (auto& [key, info] : channels)
+        info.provenance = Provenance::simulated;
+    }
     for (const auto& [key, info] : channels)
       add_series(*timeline, info, segment.series.at(key));
     add_gauges(*timeline, segment);

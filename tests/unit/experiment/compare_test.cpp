@@ -193,6 +193,23 @@ TEST(Compare, OfAPairThatWasMadeAgainTheLaterRunsStand) {
   EXPECT_TRUE(c->notes.empty());
 }
 
+TEST(Compare, ARunThatWasCutShortAndMadeAgainIsNotLeftOut) {
+  CompareSide a = side_with({100, 100, 101});
+  a.runs[0].invalid = "interrupted";
+  a.runs[1].repeat = 0;
+  a.runs[2].repeat = 1;
+  const auto c = compare(a, side_with({90, 91}), {.paired = true});
+  ASSERT_TRUE(c) << c.error().text();
+  EXPECT_TRUE(c->notes.empty());
+}
+
+TEST(Compare, TheErrorBudgetOfARunIsKnownForBothSides) {
+  const auto c = compare(side_with({100, 102, 101}), side_with({90, 91, 92}));
+  EXPECT_NEAR(quantity(*c, "energy").budget_a, 0.05, 1e-12);
+  EXPECT_NEAR(quantity(*c, "edp").budget_b, 0.05, 1e-12);
+  EXPECT_DOUBLE_EQ(quantity(*c, "time").budget_a, 0);
+}
+
 TEST(Compare, OneRunOfASideIsNoComparison) {
   const auto c = compare(side_with(hundred), side_with({90}));
   ASSERT_FALSE(c);

@@ -21,6 +21,9 @@ TEST(Plan, AnAxisThatMakesNoSenseIsRefusedWithTheRightForm) {
     EXPECT_FALSE(Axis::parse(text).ok()) << text;
   }
   EXPECT_THAT(Axis::parse("size").error().remedy, HasSubstr("NAME=V1,V2"));
+  EXPECT_THAT(Axis::parse("size=1..8").error().text(),
+              HasSubstr("has no step (write size=1..8:1)"));
+  EXPECT_THAT(Axis::parse("path=a..b")->values, ElementsAre("a..b")) << "no numbers, no range";
 }
 
 TEST(Plan, TheGridHoldsEveryCombinationOnce) {

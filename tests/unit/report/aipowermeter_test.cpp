@@ -242,6 +242,19 @@ TEST_F(Aipowermeter, LatenciesAndMetadataAreWrittenAsTheirScriptsDo) {
   EXPECT_FALSE(std::filesystem::exists(folder() / "latency.csv")) << "left from an earlier run";
 }
 
+TEST_F(Aipowermeter, ASimulatedRunStaysSimulatedThroughTheirFormat) {
+  add_energy("nvml.total_energy", "gpu0", Domain::gpu, 30.0, true, Provenance::simulated);
+  ChannelEnergy gpu;
+  gpu.in_total = true;
+  gpu.provenance = Provenance::simulated;
+  run_.energy = {gpu};
+  write();
+  EXPECT_THAT(*read_text(folder() / "metadata.json"), HasSubstr("\"provenance\":\"simulated\""));
+  const auto imported = import_aipowermeter(folder());
+  ASSERT_TRUE(imported) << imported.error().text();
+  EXPECT_EQ(imported->record.runs[0].energy[0].provenance, Provenance::simulated);
+}
+
 TEST_F(Aipowermeter, WhatIsWrittenIsImportedWithTheSameJoules) {
   add_cpu();
   add_gpus();

@@ -54,7 +54,11 @@ TEST(CompareReport, TheTableNamesLabelsProvenanceAndGain) {
   for (const char* words : {"A  ./infer --fp32\n", "per item of 'inference', 6 pairs", "35.20 mJ",
                             "simulated", "cancels in the ratio"})
     EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+  EXPECT_NE(text.find("35.20 mJ ±0.6 %"), std::string::npos) << text;
   Comparison apart = two_quantities();
+  apart.quantities[0].budget_a = 0.05;
+  EXPECT_NE(compare_text(apart).find("35.20 mJ ±5.0 %"), std::string::npos)
+      << "the error budget is part of it";
   apart.gain_cancels = false;
   EXPECT_NE(compare_text(apart).find("different devices"), std::string::npos);
 }
@@ -77,6 +81,7 @@ TEST(CompareReport, JsonHoldsEveryQuantity) {
   const auto json = nlohmann::json::parse(compare_json(two_quantities()));
   EXPECT_EQ(json["schema"], "ergo.compare/1");
   EXPECT_EQ(json["item"], "inference");
+  EXPECT_FALSE(json["quantities"][0]["a"].contains("budget"));
   ASSERT_EQ(json["quantities"].size(), 2U);
   EXPECT_DOUBLE_EQ(json["quantities"][0]["change"]["value"], -0.041);
   EXPECT_EQ(json["quantities"][0]["provenance"], "simulated");

@@ -49,6 +49,38 @@ TEST(SweepTable, NoIntervalGoesBelowNoEnergyAtAll) {
   EXPECT_THAT(sweep_table(record), Not(HasSubstr("-")));
 }
 
+TEST(SweepTable, CellsStandInTheOrderOfTheirNumbers) {
+  ExperimentRecord record;
+  for (const char* share : {"1", "0.2", "10", "0.6"}) {
+    record.runs.push_back(estimated_run(0, 100));
+    record.runs.back().parameters = {{"share", share}};
+  }
+  const std::string text = sweep_table(record);
+  std::size_t last = 0;
+  for (const char* name : {"share=0.2 ", "share=0.6 ", "share=1 ", "share=10 "}) {
+    const std::size_t at = text.find(name);
+    ASSERT_NE(at, std::string::npos) << name;
+    EXPECT_GT(at, last) << name;
+    last = at;
+  }
+}
+
+TEST(SweepTable, ARunThatWasCutShortAndMadeAgainIsNoFailure) {
+  ExperimentRecord record;
+  record.runs = {estimated_run(0, 0), estimated_run(0, 100)};
+  record.runs[0].invalid = "interrupted: 3 samples over 0.2 s are kept";
+  EXPECT_THAT(sweep_table(record), Not(HasSubstr("failed")));
+  record.runs.pop_back();
+  EXPECT_THAT(sweep_table(record), HasSubstr("1 failed"));
+}
+
+TEST(Format, WhatIsLeftIsRough) {
+  EXPECT_EQ(format_rough(Seconds(0.2)), "1 s");
+  EXPECT_EQ(format_rough(Seconds(43.89)), "44 s");
+  EXPECT_EQ(format_rough(Seconds(725)), "12 min");
+  EXPECT_EQ(format_rough(Seconds(7380)), "2 h 03 min");
+}
+
 TEST(SweepTable, AFailedCellHasNoFigures) {
   ExperimentRecord record;
   record.runs = {estimated_run(0, 100)};
