@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -33,8 +34,15 @@ std::optional<Shares> shares_of(const TuneResult& result) {
                 relative(*r.lost_s, r.seconds + outside_s - r.lost_s->value)};
 }
 
-std::string plus_minus(const Estimate& e, double sign = 1) {
-  return fmt::format("{:.1f} ± {:.1f} %", sign * e.value * 100, (e.high - e.low) / 2 * 100);
+/// "14.0 ± 1.2 % WORD", or "14.0 % WORD (12.5 to 17.1)" where the interval is lopsided.
+std::string with_interval(const Estimate& e, std::string_view word, double sign = 1) {
+  const double value = sign * e.value * 100;
+  const double low = std::min(sign * e.low, sign * e.high) * 100;
+  const double high = std::max(sign * e.low, sign * e.high) * 100;
+  constexpr double as_shown = 0.15;
+  if (std::abs(high - value - (value - low)) <= as_shown)
+    return fmt::format("{:.1f} ± {:.1f} % {}", value, (high - low) / 2, word);
+  return fmt::format("{:.1f} % {} ({:.1f} to {:.1f})", value, word, low, high);
 }
 
 bool crosses_zero(const Estimate& e) {
@@ -59,22 +67,17 @@ std::string headline(const TuneResult& result) {
                                                  : why.empty() ? "nothing was compared"
                                                                : why);
   }
-  const bool bound = result.measure == WorkMeasure::activity;
-  const std::string speed =
-      shares->slower.value >= 0 || crosses_zero(shares->slower)
-          ? fmt::format("{}{} slower", bound ? "at most " : "", plus_minus(shares->slower))
-          : fmt::format("{} faster", plus_minus(shares->slower, -1));
-  if (crosses_zero(shares->saved)) {
-    return fmt::format(
-        "cannot tell whether energy was saved ({}), {} than the default would have "
-        "been",
-        plus_minus(shares->saved), speed);
-  }
-  const std::string energy =
-      shares->saved.value > 0
-          ? fmt::format("saved {}{} energy", bound ? "at least " : "", plus_minus(shares->saved))
-          : fmt::format("used {} more energy", plus_minus(shares->saved, -1));
-  return fmt::format("{}, {} than the default would have been", energy, speed);
+  const std::string speed = shares->slower.value >= 0 || crosses_zero(shares->slower)
+                                ? with_interval(shares->slower, "slower")
+                                : with_interval(shares->slower, "faster", -1);
+  const std::string energy = shares->saved.value >= 0 || crosses_zero(shares->saved)
+                                 ? with_interval(shares->saved, "energy")
+                                 : with_interval(shares->saved, "more energy", -1);
+  const char* than = "than the default would have been";
+  if (crosses_zero(shares->saved))
+    return fmt::format("cannot tell whether energy was saved: {}, {} {}", energy, speed, than);
+  return fmt::format("{} {}, {} {}", shares->saved.value > 0 ? "saved" : "used", energy, speed,
+                     than);
 }
 
 std::string work_text(const TuneResult& result) {
@@ -82,10 +85,58 @@ std::string work_text(const TuneResult& result) {
     case WorkMeasure::items:
       return fmt::format("work: items of '{}'", result.counted);
     case WorkMeasure::activity:
-      return "work: busy time x clock of the GPU, for want of marks; where work waits for memory, "
-             "limits look slower than they are";
+      return "work: what the GPU did (clock x busy time, memory traffic), for want of marks";
     case WorkMeasure::none:
       return "work: none seen";
+  }
+  return {};
+}
+
+/// What time and energy of the windows are for.
+std::string unit_text(const TuneResult& result) {
+  return result.measure == WorkMeasure::items ? "(time, energy: per item)"
+                                              : "(time, energy: of what the default does in 1 s)";
+}
+
+bool simulated(const TuneResult& result) {
+  return std::any_of(result.run.energy.begin(), result.run.energy.end(),
+                     [](const ChannelEnergy& c) { return c.provenance == Provenance::simulated; });
+}
+
+std::vector<std::string> notes(const TuneResult& result) {
+  const TuneReport& r = result.report;
+  std::vector<std::string> all;
+  if (simulated(result)) all.emplace_back("simulated GPUs: none of this was measured on a card");
+  constexpr double wanted = 0.05;
+  if (r.profiling_cost && *r.profiling_cost > wanted && r.seconds > 0) {
+    const double minutes = std::ceil(r.seconds * *r.profiling_cost / wanted / 60);
+    all.push_back(fmt::format("a short job: profiling costs less than 5 % from about {} minutes on",
+                              minutes));
+  }
+  if (result.foreign_share && *result.foreign_share > 0.1) {
+    all.push_back(fmt::format(
+        "other programs used up to {:.0f} % of the GPU; their energy is in these numbers",
+        *result.foreign_share * 100));
+  }
+  if (result.run.invalid) all.push_back(*result.run.invalid + "; do not trust these numbers");
+  return all;
+}
+
+/// One thing to do now, or nothing.
+std::string next_step(const TuneResult& result) {
+  const TuneReport& r = result.report;
+  if (result.failure || result.run.invalid) return {};
+  if (!r.saved_j) {
+    return result.measure == WorkMeasure::none ? "see with ergo sensors whether the GPU's use can "
+                                                 "be read, or mark the steps of the "
+                                                 "work"
+                                               : "a longer job, or a shorter --window";
+  }
+  if (result.measure == WorkMeasure::activity)
+    return "marks around the steps of the work (ergo/mark.h, ergometer.mark) narrow the interval";
+  if (r.settled_w && *r.settled_w != result.options.limits_w.back()) {
+    return fmt::format("the limit found is back; for more such jobs: ergo limits set {:g}",
+                       *r.settled_w);
   }
   return {};
 }
@@ -110,13 +161,16 @@ std::string tune_text(const TuneResult& result) {
   const TuneReport& r = result.report;
   std::string text = "\n" + headline(result) + "\n\n";
   text += fmt::format("  {}; {}\n", limits_text(result), work_text(result));
+  if (!r.windows.empty()) {
+    text += fmt::format("  {:<8} {:>8} {:>10} {:>10} {:>9} {:>9}   {}\n", "windows", "limit",
+                        "time", "energy", "GPU power", "lasted", unit_text(result));
+  }
   for (const TuneWindow& w : r.windows) {
-    text += fmt::format("  {:<8} {:>7} {:>10} {:>10} per item, {} in {}\n", w.purpose,
-                        report::format_power(Watts(w.limit_w)),
-                        report::format_duration(Seconds(std::exp(w.log_time))),
-                        report::format_energy(Joules(std::exp(w.log_energy()))),
-                        report::format_power(Watts(std::exp(w.log_power))),
-                        report::format_duration(w.duration()));
+    text += fmt::format(
+        "  {:<8} {:>8} {:>10} {:>10} {:>9} {:>9}\n", w.purpose, fmt::format("{:g} W", w.limit_w),
+        report::format_duration(Seconds(std::exp(w.log_time))),
+        report::format_energy(Joules(std::exp(w.log_energy()))),
+        report::format_power(Watts(std::exp(w.log_power))), report::format_duration(w.duration()));
   }
   if (r.profiling_cost) {
     text += fmt::format("  profiling took {} and cost {:.1f} % of the energy\n",
@@ -125,14 +179,9 @@ std::string tune_text(const TuneResult& result) {
   if (r.phase_changes > 0)
     text += fmt::format("  the work changed {} time{}\n", r.phase_changes,
                         r.phase_changes == 1 ? "" : "s");
-  if (result.foreign_share && *result.foreign_share > 0.1) {
-    text += fmt::format(
-        "  note: other programs used up to {:.0f} % of the GPU; their energy is in "
-        "these numbers\n",
-        *result.foreign_share * 100);
-  }
-  if (result.run.invalid)
-    text += "  note: " + *result.run.invalid + "; do not trust these numbers\n";
+  for (const std::string& note : notes(result))
+    text += "  note: " + note + "\n";
+  if (const std::string next = next_step(result); !next.empty()) text += "  next: " + next + "\n";
   return text;
 }
 
@@ -145,6 +194,7 @@ std::string tune_json(const TuneResult& result) {
             {"work", result.measure == WorkMeasure::items      ? "items"
                      : result.measure == WorkMeasure::activity ? "activity"
                                                                : "none"},
+            {"provenance", simulated(result) ? "simulated" : "measured"},
             {"summary", headline(result)}};
   if (result.options.max_slowdown) json["max_slowdown"] = *result.options.max_slowdown;
   if (!result.counted.empty()) json["counted"] = result.counted;

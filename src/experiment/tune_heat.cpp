@@ -59,7 +59,10 @@ std::vector<std::optional<double>> HeatLog::under_default(
   // T = a + R low(t) + c exp(-t / tau): c is the heat of before the job.
   Body body;
   double least = std::numeric_limits<double>::max();
-  for (const double tau : {6.0, 10.0, 16.0, 25.0, 40.0, 60.0, 100.0, 160.0}) {
+  constexpr double shortest_s = 5;
+  constexpr double longest_s = 200;
+  constexpr double finer = 1.15;
+  for (double tau = shortest_s; tau < longest_s; tau *= finer) {
     Eigen::MatrixXd terms(n, 3);
     double low = points_.front().joules / points_.front().seconds;
     double t = 0;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ergo {
@@ -61,6 +62,31 @@ std::string Tuner::status() const {
   return {};
 }
 
+namespace {
+
+/// Where nobody counts the work: in units of what the default does in a second, as far as is known.
+void in_seconds_of_default(TuneWindow& window, const std::vector<tune::Phase>& phases,
+                           double default_w) {
+  if (!window.activity) return;
+  for (const tune::Phase& phase : phases) {
+    const auto mine = std::find_if(phase.windows.begin(), phase.windows.end(),
+                                   [&](const TuneWindow& w) { return w.begin == window.begin; });
+    const auto defaults = phase.defaults(default_w);
+    if (mine == phase.windows.end() || defaults.empty()) continue;
+    tune::Progress reference;
+    for (const TuneWindow* w : defaults)
+      reference.add(tune::progress_of(*w));
+    window.log_time += std::log(reference.work / reference.seconds);
+    if (window.limit_w != default_w)
+      window.log_time -=
+          tune::more_than_cycles(tune::progress_of(*mine), reference, mine->se_traffic).value;
+    window.work = window.duration().value() / std::exp(window.log_time);
+    return;
+  }
+}
+
+}  // namespace
+
 TuneReport Tuner::report() const {
   TuneReport report;
   std::vector<tune::Phase> phases = state_->phases;
@@ -81,6 +107,8 @@ TuneReport Tuner::report() const {
   if (phases[state_->current].settled_w) report.settled_w = phases[state_->current].settled_w;
   report.phase_changes = state_->changes;
   report.windows = state_->log;
+  for (TuneWindow& window : report.windows)
+    in_seconds_of_default(window, phases, state_->top());
   tune::settle_accounts(phases, state_->top(), report);
   if (state_->step == tune::Step::given_up && report.cannot_tell.empty() && !report.settled_w) {
     report.cannot_tell = "the work varied too much to compare limits";

@@ -114,7 +114,9 @@ struct TuneReport {
   /// What profiling cost: its energy above that of the same work under the limit settled on, as a
   /// share of all energy. Absent when nothing was settled on.
   std::optional<double> profiling_cost;
-  std::vector<TuneWindow> windows;  ///< all but those of watching
+  /// All but those of watching. Work that nobody counts is in units of what the default does in a
+  /// second.
+  std::vector<TuneWindow> windows;
 };
 
 /// One thread.

@@ -34,12 +34,6 @@ void expect_holds(const Estimate& e, double truth, const char* what) {
   EXPECT_GE(e.high, truth) << what;
 }
 
-struct Scenario {
-  const char* name;
-  Job job;
-  TuneOptions options;
-};
-
 class TenMinutes : public testing::TestWithParam<std::tuple<const char*, int>> {};
 
 TEST_P(TenMinutes, EndNearTheBestLimitAtASmallPrice) {
@@ -86,18 +80,114 @@ TEST(Tune, HonoursTheSlowdownAccepted) {
   }
 }
 
-TEST(Tune, DriftDoesNotMisleadIt) {
-  Job job;
-  job.works = {ten_minutes("v100", dense)};
+/// The claims of docs/results/tune.md, on a part of its jobs.
+struct Situation {
+  const char* name;
+  std::function<void(Job&)> make;
+  double least_held;  ///< share of the jobs whose interval holds the truth
+  double most_regret = 0.02;
+};
+
+void PrintTo(const Situation& situation, std::ostream* out) {
+  *out << situation.name;
+}
+
+class InASituation : public testing::TestWithParam<Situation> {};
+
+TEST_P(InASituation, RegretAndPriceAreSmallAndNoClaimIsTooHigh) {
+  int jobs = 0;
+  int held = 0;
+  int too_much = 0;
+  for (const char* preset : {"v100", "a100", "h200"}) {
+    for (const Work& work : {dense, mixed, bandwidth, bursty, light}) {
+      Job job;
+      job.preset = preset;
+      job.noise = 0.05;
+      job.seed = 11;
+      job.works = {ten_minutes(preset, work)};
+      GetParam().make(job);
+      const TuneOptions options = test::options_for(job);
+      const Ran ran = test::run_job(job, options);
+      ASSERT_TRUE(ran.report.settled_w);
+      EXPECT_LT(test::regret_of(job, job.works.back(), options, *ran.report.settled_w),
+                GetParam().most_regret)
+          << preset << ' ' << work.demand.compute << ": " << *ran.report.settled_w << " W";
+      EXPECT_LT(*ran.report.profiling_cost, 0.05) << preset << ' ' << work.demand.compute;
+      ASSERT_TRUE(ran.report.saved_j) << ran.report.cannot_tell;
+      const double truth = ran.default_joules - ran.joules;
+      ++jobs;
+      held += ran.report.saved_j->low <= truth && truth <= ran.report.saved_j->high;
+      too_much += ran.report.saved_j->low > truth;
+    }
+  }
+  EXPECT_GE(held, GetParam().least_held * jobs);
+  // 2.5 % are expected; of 15 jobs, more than 2 would be no accident.
+  EXPECT_LE(too_much, 2);
+}
+
+void drift(Job& job) {
   job.drift_per_k = 0.004;
-  job.noise = 0.05;
-  const TuneOptions options = test::options_for(job);
-  const Ran ran = test::run_job(job, options);
-  ASSERT_TRUE(ran.report.settled_w);
-  EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.02);
-  EXPECT_EQ(ran.report.phase_changes, 0);
-  ASSERT_TRUE(ran.report.saved_j);
-  expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+}
+void neighbour(Job& job) {
+  job.neighbour = [](double done) {
+    return done > 0.3 && done < 0.6 ? sim::Demand{0.5, 0.2, 0.1} : sim::Demand{0, 0, 0};
+  };
+}
+void no_marks(Job& job) {
+  job.marks = false;
+}
+void other_work_before(Job& job) {
+  job.works.insert(job.works.begin(), ten_minutes(job.preset, bandwidth, 5));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfTenMinutes, InASituation,
+    testing::Values(
+        Situation{"drift", drift, 0.9}, Situation{"noise", [](Job& j) { j.noise = 0.2; }, 0.9},
+        Situation{"neighbour", neighbour, 0.9}, Situation{"other_work", other_work_before, 0.9},
+        // A memory that is hardly used tells little: docs/results/tune.md.
+        Situation{"no_marks", no_marks, 0.95, 0.025},
+        Situation{"no_marks_drift", [](Job& j) { no_marks(j), drift(j); }, 0.95, 0.025},
+        Situation{"no_marks_neighbour", [](Job& j) { no_marks(j), neighbour(j); }, 0.9, 0.025}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Tune, TheBudgetIsKeptWhenReturnsToTheDefaultAreDear) {
+  Job job;
+  job.preset = "h200";
+  job.noise = 0.2;
+  job.works = {ten_minutes("h200", bandwidth)};
+  TuneOptions options = test::options_for(job);
+  const Ran thrifty = test::run_job(job, options);
+  EXPECT_LT(*thrifty.report.profiling_cost, options.budget + 0.01);
+  options.budget = 1;
+  const Ran lavish = test::run_job(job, options);
+  EXPECT_GT(*lavish.report.profiling_cost, *thrifty.report.profiling_cost);
+}
+
+TEST(Tune, ReadingsOfMemoryThatSaturateMakeNoClaimTooHigh) {
+  for (const Work& work : {mixed, bandwidth}) {
+    Job job;
+    job.works = {ten_minutes("v100", work)};
+    job.marks = false;
+    job.reading_of_traffic = [](double share) { return share * (1.25 - 0.25 * share); };
+    const Ran ran = test::run_job(job, test::options_for(job));
+    ASSERT_TRUE(ran.report.saved_j);
+    EXPECT_LE(ran.report.saved_j->low, ran.default_joules - ran.joules);
+    EXPECT_GE(ran.report.lost_s->high, ran.seconds - ran.default_seconds);
+  }
+}
+
+TEST(Tune, WindowsWithoutMarksAreInSecondsOfTheDefault) {
+  Job job;
+  job.works = {ten_minutes("v100", bandwidth)};
+  job.marks = false;
+  const Ran ran = test::run_job(job, test::options_for(job));
+  const auto& card = *sim::find_preset("v100");
+  const double top = test::truth_of(card, job.works[0], 300).seconds;
+  for (const TuneWindow& w : ran.report.windows) {
+    const double slower = test::truth_of(card, job.works[0], w.limit_w).seconds / top;
+    EXPECT_NEAR(std::exp(w.log_time), slower, 0.03) << w.limit_w << " W";
+  }
 }
 
 TEST(Tune, NoticesThatTheWorkHasChangedAndTunesAgain) {
@@ -182,10 +272,11 @@ TEST(Tune, WithoutMarksBusyTimeAndClockStandForTheWork) {
   }
 }
 
-TEST(Tune, WithoutMarksItNeverClaimsTooMuchForWorkThatWaitsForMemory) {
+TEST(Tune, WithoutMarksAndUtilizationOfMemoryItNeverClaimsTooMuch) {
   Job job;
   job.works = {ten_minutes("v100", mixed)};
   job.marks = false;
+  job.utilization = false;
   const Ran ran = test::run_job(job, test::options_for(job));
   ASSERT_TRUE(ran.report.saved_j);
   EXPECT_LE(ran.report.saved_j->low, ran.default_joules - ran.joules);
