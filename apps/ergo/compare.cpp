@@ -148,7 +148,7 @@ Result<int> print_order(const CompareSpec& spec, const std::string& store) {
     std::cout << "\n";
   }
   if (!store.empty())
-    std::cout << fmt::format("{} runs to make, {} pairs are in {}\n", order.size(),
+    std::cout << fmt::format("{} runs to make, {} pairs in {} are whole\n", order.size(),
                              static_cast<std::size_t>(spec.pairs) - order.size() / 2, store);
   return 0;
 }
@@ -180,7 +180,10 @@ Result<int> compare_commands(const CompareFlags& flags, const std::vector<std::s
     return 128 + *done->stop_signal;
   }
   if (done->resumed > 0 && !flags.quiet)
-    std::cerr << fmt::format("{} pairs were in {} before and count\n", done->resumed, flags.store);
+    std::cerr << fmt::format(
+        "{} in {} before and count{}\n",
+        done->resumed == 1 ? "1 pair was" : fmt::format("{} pairs were", done->resumed),
+        flags.store, done->resumed == 1 ? "s" : "");
   std::array<CompareSide, 2> sides;
   for (std::size_t i = 0; i < sides.size(); ++i) {
     sides[i].label = flags.parameter.empty() ? spec->values[i] : spec->axis + "=" + spec->values[i];

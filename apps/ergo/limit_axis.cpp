@@ -20,7 +20,11 @@ Result<std::vector<control::GpuLimits>> chosen_gpus(const Environment& environme
                                                     const GpuSelection& gpus) {
   auto overview = control::list(environment, gpus);
   if (!overview) return overview.error();
-  if (overview->no_gpus) return *overview->no_gpus;
+  if (overview->no_gpus) {
+    Error why = *overview->no_gpus;
+    if (why.remedy.empty()) why.remedy = "--sim v100 tries it on a simulated GPU";
+    return why;
+  }
   if (overview->gpus.empty()) {
     return Error{Errc::not_found, "there is no GPU whose power limit could be set",
                  "ergo limits show"};

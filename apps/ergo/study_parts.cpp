@@ -51,7 +51,12 @@ Result<std::vector<StudyPart>> study_parts(const StudyRecipe& recipe, const Swee
   } else {
     const auto overview = control::list(Environment::from_process(), options.gpus);
     if (!overview) return overview.error();
-    if (overview->no_gpus) return *overview->no_gpus;
+    if (overview->no_gpus) {
+      Error why = *overview->no_gpus;
+      why.message = "this study needs a GPU: " + why.message;
+      if (why.remedy.empty()) why.remedy = "try it with --sim v100,t4,k80";
+      return why;
+    }
     for (const control::GpuLimits& gpu : overview->gpus)
       parts.push_back(part_of(spec, options, gpu));
     if (parts.empty())

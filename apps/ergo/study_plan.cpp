@@ -80,7 +80,9 @@ Result<void> print_study_plan(const StudyRecipe& recipe, const std::vector<Study
     length = length && plan->length ? std::optional(*length + *plan->length) : std::nullopt;
   }
   std::cout << fmt::format("{} runs to make, {} already in {}", runs, all - runs, store_file);
-  if (length) {
+  if (runs == 0) {
+    std::cout << "; the same call without --dry-run writes the report";
+  } else if (length) {
     std::cout << fmt::format("; about {} by the runs that are there",
                              report::format_rough(*length));
   } else if (planned && runs == all) {
