@@ -74,6 +74,31 @@ TEST(StudyReport, TheTableHasAIPowerMetersColumnsThenOurs) {
   expect_golden("study.csv", csv);
 }
 
+/// The columns of concat_power_measure.py, in its order; joules, bytes, a share and seconds where
+/// it writes numbers without a meaning.
+TEST(StudyReport, AIPowerMetersColumnsHaveTheRightUnits) {
+  const auto results = sample_results();
+  const std::vector<std::pair<std::string, std::string>> theirs{
+      {"intel_power", "J"},
+      {"total_cpu_power", "J"},
+      {"mem_use_abs", "B"},
+      {"nvidia_draw_absolute", "J"},
+      {"nvidia_estimated_attributable_power_draw", "J"},
+      {"per_gpu_attributable_mem_use", "B"},
+      {"sm", "1"},
+      {"latency", "s"}};
+  ASSERT_GE(results.quantities.size(), theirs.size());
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    EXPECT_EQ(results.quantities[i].id, theirs[i].first);
+    EXPECT_EQ(results.quantities[i].unit, theirs[i].second) << theirs[i].first;
+  }
+  // 112 J, 113 J and 114 J for 100 inferences; half of it the process's; 21.2 % busy; 1.12 ms.
+  EXPECT_NE(study_csv(results).find("\n112,,,2.5e+08,1.13,0.565,1e+09,0.212,0.00112"),
+            std::string::npos);
+  for (const auto& [id, unit] : theirs)
+    EXPECT_NE(study_csv(results).find("," + id + "_low," + id + "_high"), std::string::npos) << id;
+}
+
 TEST(StudyReport, EveryRowOfTheTableHasAsManyFieldsAsTheHead) {
   std::istringstream lines(study_csv(sample_results()));
   std::string line;
