@@ -13,7 +13,7 @@ struct Constants {
   /// the training curves.
   struct Law {
     double sharpness = 1.0;  ///< sd of log_sharpness in the population
-    double governor = 0.12;  ///< sd of log_governor: what a meter reads under a binding limit
+    double governor = 0.19;  ///< sd of log_governor: what a meter reads under a binding limit
     double noise = 0.02;     ///< sd of one measurement's logarithm
     double own_mean = 0.5;   ///< for the mean, beside curves of the target's GPU
     double own_spread = 2.0;

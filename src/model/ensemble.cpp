@@ -54,7 +54,6 @@ struct Trial {
   double log_power = 0.0;
   double weight = 1.0;
   Traits traits;  ///< of the curve
-  std::string gpu;
 };
 
 /// How the errors of one quantity lie about the members' own variance.
@@ -131,21 +130,10 @@ Weights best_weights(const std::vector<Trial>& trials, double even) {
   return best;
 }
 
-/// Errors over the members' own standard deviation, with weights.
-using Errors = std::vector<std::pair<double, double>>;
-
-/// `groups`: the errors by card when the target's card is unknown, else all in one. The target may
-/// be as unlike the training cards as the least alike of them: the widest group sets the interval.
-Spread spread_of(const std::map<std::string, Errors>& groups) {
-  Errors all;
-  for (const auto& [name, errors] : groups)
-    all.insert(all.end(), errors.begin(), errors.end());
-  const double share = groups.size() > 1 ? 0.95 : 0.975;
-  double widest = 0.0;
-  for (const auto& [name, errors] : groups)
-    widest = std::max(widest, weighted_quantile(errors, share));
-  const double scale = std::clamp(weighted_quantile(std::move(all), 0.68), 0.1, 4.0);
-  return {scale, std::max(widest / scale, 1.5)};
+/// `errors`: over the members' own standard deviation, with weights.
+Spread spread_of(const std::vector<std::pair<double, double>>& errors) {
+  const double scale = std::clamp(weighted_quantile(errors, 0.68), 0.1, 4.0);
+  return {scale, std::max(weighted_quantile(errors, 0.975) / scale, 1.5)};
 }
 
 class Ensemble : public Method {
@@ -243,15 +231,14 @@ class Ensemble : public Method {
     if (foreign) c.weights = law_alone;
     if (trials.empty()) return c;
     if (!foreign) c.weights = best_weights(trials, constants.even);
-    std::map<std::string, Errors> time, energy, edp;
+    std::vector<std::pair<double, double>> time, energy, edp;
     for (const Trial& t : trials) {
       const Prediction p = mixed(t.predicted, c.weights);
-      const std::string card = foreign ? t.gpu : std::string{};
       const double dt = p.log_time - t.log_time;
       const double dp = p.log_power - t.log_power;
-      time[card].emplace_back(std::abs(dt) / std::sqrt(p.var_time), t.weight);
-      energy[card].emplace_back(std::abs(dt + dp) / std::sqrt(p.var_energy()), t.weight);
-      edp[card].emplace_back(std::abs(2 * dt + dp) / std::sqrt(p.var_edp()), t.weight);
+      time.emplace_back(std::abs(dt) / std::sqrt(p.var_time), t.weight);
+      energy.emplace_back(std::abs(dt + dp) / std::sqrt(p.var_energy()), t.weight);
+      edp.emplace_back(std::abs(2 * dt + dp) / std::sqrt(p.var_edp()), t.weight);
     }
     c.time = spread_of(time);
     c.energy = spread_of(energy);
@@ -322,8 +309,7 @@ class Ensemble : public Method {
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       const auto truth = interpolate_or_hold(n.points, target.limits[i]);
       all.push_back({predicted[i], truth.log_time, truth.log_power,
-                     n.weight / static_cast<double>(predicted.size()), traits_of(target),
-                     n.curve->gpu});
+                     n.weight / static_cast<double>(predicted.size()), traits_of(target)});
     }
   }
 

@@ -43,18 +43,30 @@ class Physical : public Method {
       found.parameters[physics::log_time_scale] = 0.0;
       found.covariance.row(physics::log_time_scale).setZero();
       found.covariance.col(physics::log_time_scale).setZero();
+      found.covariance(physics::log_time_scale, physics::log_time_scale) = 1e-12;
     }
+    const Matrix root = found.covariance.llt().matrixL();
     std::vector<Prediction> out;
     for (double limit : target.limits)
-      out.push_back(at(found, limit, highest));
+      out.push_back(at(found, root, limit, highest));
     return out;
   }
 
  private:
-  static Prediction at(const Fit& found, double limit_w, double highest_w) {
+  /// The most probable curve; its uncertainty is the mean square deviation from it over cubature
+  /// points (Arasaratnam, Haykin, IEEE Trans. Automatic Control 54(6), 2009). Derivatives would not
+  /// see a cliff that may begin nearby.
+  static Prediction at(const Fit& found, const Matrix& root, double limit_w, double highest_w) {
+    constexpr int points = 2 * physics::count;
     const auto value = physics::evaluate(found.parameters, limit_w / highest_w);
-    const physics::Slopes j = physics::slopes(found.parameters, limit_w / highest_w);
-    const Eigen::Matrix2d c = j * found.covariance * j.transpose();
+    Eigen::Matrix2d c = Eigen::Matrix2d::Zero();
+    for (int i = 0; i < points; ++i) {
+      const double spread = std::sqrt(static_cast<double>(physics::count)) * (i % 2 == 0 ? 1 : -1);
+      const Vector moved = found.parameters + spread * root.col(i / 2);
+      const auto other = physics::evaluate(moved, limit_w / highest_w);
+      const Eigen::Vector2d d(other.log_time - value.log_time, other.log_power - value.log_power);
+      c += d * d.transpose() / points;
+    }
     return {limit_w,        value.log_time, value.log_power + std::log(highest_w),
             c(0, 0) + 4e-4, c(1, 1) + 4e-4, c(0, 1)};
   }

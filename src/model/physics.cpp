@@ -115,17 +115,6 @@ Point evaluate(const Vector& p, double limit) {
   return {logs.time, logs.power};
 }
 
-Slopes slopes(const Vector& p, double limit) {
-  std::array<Jet, count> jets;
-  for (int i = 0; i < count; ++i)
-    jets[static_cast<std::size_t>(i)] = Jet(p[i], i);
-  const Logs<Jet> logs = law(jets.data(), limit);
-  Slopes j;
-  j.row(0) = logs.time.v.transpose();
-  j.row(1) = logs.power.v.transpose();
-  return j;
-}
-
 Belief population(const Constants::Law& constants) {
   Vector mean;
   Vector sd;

@@ -38,10 +38,6 @@ struct Point {
 /// Time and power under `limit` (a fraction of the highest limit).
 Point evaluate(const Vector& parameters, double limit);
 
-/// Derivatives of ln time (row 0) and ln power (row 1) by the parameters.
-using Slopes = Eigen::Matrix<double, 2, count>;
-Slopes slopes(const Vector& parameters, double limit);
-
 /// A normal belief about the parameters.
 struct Belief {
   Vector mean;

@@ -12,8 +12,8 @@ namespace ergo {
 /// it is slower than `clearly` times what was accepted.
 struct Caution {
   double clearly = 1.2;
-  double most_likely = 0.25;  ///< largest probability of breaking it, whatever that saves
-  double price = 0.3;         ///< below that: how much cost a probability of 1 counts as
+  double most_likely = 0.35;  ///< largest probability of breaking it, whatever that saves
+  double price = 0.15;        ///< below that: how much cost a probability of 1 counts as
 };
 
 struct Decision {

@@ -37,31 +37,6 @@ TEST(Physics, MoreWattsNeverMakeWorkSlowerNorTheCardDrawLess) {
   }
 }
 
-TEST(Physics, SlopesAreThoseOfFiniteDifferences) {
-  std::mt19937_64 engine(5);
-  const Belief prior = population();
-  for (int trial = 0; trial < 50; ++trial) {
-    Vector p = prior.mean;
-    for (int i = 1; i < count; ++i) {
-      const double u = static_cast<double>(engine() >> 11) * 0x1p-53;
-      p[i] += (2 * u - 1) * std::sqrt(prior.covariance(i, i));
-    }
-    for (double limit : {0.15, 0.3, 0.5, 0.8, 1.0}) {
-      const Slopes exact = slopes(p, limit);
-      for (int i = 0; i < count; ++i) {
-        Vector above = p;
-        Vector below = p;
-        above[i] += 1e-5;
-        below[i] -= 1e-5;
-        const Point a = evaluate(above, limit);
-        const Point b = evaluate(below, limit);
-        EXPECT_NEAR(exact(0, i), (a.log_time - b.log_time) / 2e-5, 1e-4) << i << " at " << limit;
-        EXPECT_NEAR(exact(1, i), (a.log_power - b.log_power) / 2e-5, 1e-4) << i << " at " << limit;
-      }
-    }
-  }
-}
-
 TEST(Physics, TheFitIsAtTheLeastCost) {
   const generated::Card card;
   const auto observations = observed(card, generated::Work{}, card.limits);
