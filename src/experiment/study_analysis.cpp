@@ -49,6 +49,13 @@ std::map<std::string, SeriesPoints> points_along_axis(const StudyResults& result
   return all;
 }
 
+/// A quantity that is the same in every cell has no law worth telling.
+bool varies(const std::vector<double>& y) {
+  constexpr double rounding = 1e-9;
+  const auto [low, high] = std::minmax_element(y.begin(), y.end());
+  return *high - *low > rounding * std::max(std::abs(*low), std::abs(*high));
+}
+
 /// The second smallest and the second largest: a break needs two cells on each side.
 std::pair<double, double> break_range(std::vector<double> x) {
   std::sort(x.begin(), x.end());
@@ -145,7 +152,7 @@ std::vector<AxisFit> axis_fits(const StudyResults& results) {
   for (const char* quantity : fitted_quantities) {
     for (const auto& [series, points] : points_along_axis(results, quantity)) {
       const auto line = stats::fit_line(points.x, points.y);
-      if (!line) continue;
+      if (!line || !varies(points.y)) continue;
       AxisFit fit;
       fit.quantity = quantity;
       fit.series = series;

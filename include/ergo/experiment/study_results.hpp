@@ -114,7 +114,8 @@ struct StudyResults {
   std::vector<ResultQuantity> quantities;  ///< all of AIPowerMeter's, then ours that some cell has
   std::vector<ResultCell> cells;           ///< by series, then along the axis
   RankCorrelation correlation;
-  std::vector<AxisFit> fits;  ///< energies and times over a numeric axis with three cells and more
+  std::vector<AxisFit>
+      fits;  ///< energies and times that vary over a numeric axis of three cells and more
   std::vector<CellCourse> courses;
   std::vector<OddRun> odd_runs;
   std::vector<std::string> warnings;  ///< of the runs, each once, most frequent first

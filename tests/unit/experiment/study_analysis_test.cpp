@@ -62,6 +62,10 @@ TEST(StudyAnalysis, EachSeriesHasItsOwnLine) {
   EXPECT_NEAR(results.fits[1].line.slope.value, 8, 1e-12);
 }
 
+TEST(StudyAnalysis, WhatIsTheSameInEveryCellHasNoLine) {
+  EXPECT_TRUE(study_results(timed({3, 3, 3, 3 + 1e-15})).fits.empty());
+}
+
 TEST(StudyAnalysis, NamesAreNoAxisForALine) {
   ExperimentRecord record;
   for (const char* name : {"alexnet", "bert", "vit"})
