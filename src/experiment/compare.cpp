@@ -307,18 +307,15 @@ void Comparing::add(const std::string& id, const std::string& label, const std::
   quantity.told = stats::is_told(*difference);
   quantity.pairs_needed = stats::pairs_for(*difference, options_.resolution);
   if (of_energy && power_of_gain != 0) {
-    const bool net = id == "net_energy";
-    quantity.budget_a = relative_budget(runs_a_, net);
-    quantity.budget_b = relative_budget(runs_b_, net);
+    quantity.budget_a = relative_budget(runs_a_, id == "net_energy");
+    quantity.budget_b = relative_budget(runs_b_, id == "net_energy");
   }
   if (!result_.gain_cancels && (quantity.budget_a > 0 || quantity.budget_b > 0)) {
     const double budget = std::hypot(quantity.budget_a, quantity.budget_b);
     const double middle = std::log1p(quantity.change.value);
     const auto wider = [&](double end) { return std::hypot(std::log1p(end) - middle, budget); };
-    const double below = wider(quantity.change.low);
-    const double above = wider(quantity.change.high);
-    quantity.change.low = std::expm1(middle - below);
-    quantity.change.high = std::expm1(middle + above);
+    quantity.change.low = std::expm1(middle - wider(quantity.change.low));
+    quantity.change.high = std::expm1(middle + wider(quantity.change.high));
     quantity.told = quantity.told && (quantity.change.low > 0 || quantity.change.high < 0);
   }
   result_.quantities.push_back(std::move(quantity));
@@ -339,8 +336,7 @@ void Comparing::add_quantities() {
   };
   add("power", "power", "W", with_time(-1), true);
   add("edp", "energy x time", "J s", with_time(1), true);
-  const bool any_net = !runs_a_.empty() && net_energy(*runs_a_.front()).has_value();
-  if (any_net)
+  if (net_energy(*runs_a_.front()))
     add(
         "net_energy", "energy above idle", "J",
         [this](const RunRecord& run) { return net_energy(run); }, true);
