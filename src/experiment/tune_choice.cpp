@@ -139,11 +139,35 @@ Choice best_predicted(const TuneOptions& options, const MeasuredLimits& measured
   return choice;
 }
 
+namespace {
+
+/// Measured at no more than the best, but for noise, and within the slowdown accepted.
+bool as_good(const TuneOptions& options, const MeasuredLimits& measured, double limit_w) {
+  const double best_w = best_measured(options, measured);
+  const Measured& best = measured.at(best_w);
+  const Measured& it = measured.at(limit_w);
+  const double top = measured.rbegin()->second.log_time;
+  if (options.max_slowdown && it.log_time > top + std::log1p(*options.max_slowdown)) return false;
+  const Decision decision = decision_of(options, host_of(measured));
+  const auto cost = [&](const Measured& m) {
+    Prediction p;
+    p.log_time = m.log_time;
+    p.log_power = m.log_power;
+    return log_expected_cost(p, decision);
+  };
+  return cost(it) - cost(best) <= std::max(options.precision, std::hypot(it.se, best.se));
+}
+
+}  // namespace
+
 std::optional<double> refinement(const TuneOptions& options, const MeasuredLimits& measured,
                                  double least_gain) {
   const std::vector<double>& limits = options.limits_w;
-  const auto best = measured.find(best_measured(options, measured));
+  auto best = measured.find(best_measured(options, measured));
   const double lowest = limits.front();
+  // A lowest limit that costs as little as the best, most of all one that does not bind, says
+  // nothing about what lies below it.
+  if (as_good(options, measured, measured.begin()->first)) best = measured.begin();
   if (best == measured.begin()) {
     if (best->first == lowest) return std::nullopt;
     // A small step is taken whole.
