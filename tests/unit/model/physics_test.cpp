@@ -1,5 +1,6 @@
 #include "model/physics.hpp"
 
+#include "ergo/model/method.hpp"
 #include "unit/model/generated.hpp"
 
 #include <gtest/gtest.h>
@@ -108,6 +109,41 @@ TEST(Physics, OneDisturbedRunDoesNotBendTheCurve) {
   const Fit fitted = fit(population(), observations, {0.01, 0.01});
   const Point at = evaluate(fitted.parameters, observations[3].limit);
   EXPECT_NEAR(at.log_time, observations[3].point.log_time - 0.5, 0.06);
+}
+
+TEST(Physical, ItsVarianceIsThatOfCurvesDrawnFromTheParameters) {
+  const generated::Card card;
+  SweepTable table;
+  generated::append(table, card, generated::Work{});
+  const Curve curve = group_curves(generated::only(table, "work", {250})).front();
+  const double top = curve.highest();
+  std::vector<Observation> observations;
+  for (const CurvePoint& p : curve.points)
+    observations.push_back({p.limit_w / top, {p.log_time, p.log_power - std::log(top)}});
+  const Fit fitted = fit(population(), observations, {0.02, 0.02});
+  const Matrix root = fitted.covariance.llt().matrixL();
+  std::mt19937_64 engine(17);
+  const auto method = make_method("physical");
+  ASSERT_TRUE(method.ok());
+  for (double limit : {45.0, 60.0, 80.0, 100.0, 150.0, 200.0, 225.0}) {
+    const double at_best = evaluate(fitted.parameters, limit / top).log_time;
+    double square = 0;
+    constexpr int draws = 4000;
+    for (int i = 0; i < draws; ++i) {
+      Vector z;
+      for (int k = 0; k < count; ++k) {
+        z[k] = -6;
+        for (int u = 0; u < 12; ++u)
+          z[k] += static_cast<double>(engine() >> 11) * 0x1p-53;
+      }
+      const double d = evaluate(fitted.parameters + root * z, limit / top).log_time - at_best;
+      square += d * d / draws;
+    }
+    const auto predicted = (*method)->predict({curve, {70, top}, {limit}});
+    const double ratio = std::sqrt(predicted.front().var_time / square);
+    EXPECT_GT(ratio, 1 / 1.5) << limit;
+    EXPECT_LT(ratio, 1.5) << limit;
+  }
 }
 
 }  // namespace
