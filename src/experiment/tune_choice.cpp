@@ -195,8 +195,11 @@ std::optional<double> refinement(const TuneOptions& options, const MeasuredLimit
     p.log_power = m->second.log_power;
     return log_expected_cost(p, decision);
   };
+  // A limit above what is drawn is as good as what is drawn.
+  const double drawn = std::exp(above->second.log_power);
+  const double above_w = drawn > best->first + 1 ? std::min(above->first, drawn) : above->first;
   const auto vertex =
-      vertex_of({below->first, best->first, above->first}, {cost(below), cost(best), cost(above)});
+      vertex_of({below->first, best->first, above_w}, {cost(below), cost(best), cost(above)});
   if (!vertex || cost(best) - vertex->value < least_gain) return std::nullopt;
   const bool down = vertex->at < best->first;
   return between(limits, down ? below->first : best->first, down ? best->first : above->first,
