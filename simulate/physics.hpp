@@ -37,8 +37,8 @@ double switching(const Preset& preset, double clock_mhz);
 /// memory_bound.
 double speed(const Preset& preset, double memory_bound, double effective_clock_mhz);
 
-/// Memory traffic at a clock as a share of the bandwidth: what the demand moves at the highest clock, at
-/// the pace at which the work goes on.
+/// Memory traffic at a clock as a share of the bandwidth: what the demand moves at the highest
+/// clock, at the pace at which the work goes on.
 double traffic(const Preset& preset, const Demand& demand, double effective_clock_mhz);
 
 /// Board power at a clock, without any limit. `idle_w` is the static power (it may drift with

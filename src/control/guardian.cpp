@@ -104,7 +104,7 @@ std::optional<Orders> parse_orders(std::span<const std::string> words) {
   orders.environment = Environment::from_process();
   orders.environment.state_dir = words[2];
   orders.environment.nvml_library.reset();
-  if (words[3] != "-") orders.environment.nvml_library = words[3];
+  if (words[3] != "-") orders.environment.nvml_library.emplace(words[3]);
   orders.environment.sysfs = words[4];
   orders.uuids.assign(words.begin() + 5, words.end());
   return orders;
@@ -201,11 +201,9 @@ Result<Guardian> Guardian::start(const std::vector<std::string>& command,
     words.push_back(lock.uuid);
     kept.push_back(lock.fd.get());
   }
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (std::string& word : words)
-    argv.push_back(word.data());
-  argv.push_back(nullptr);
+  std::vector<char*> argv(words.size() + 1, nullptr);
+  std::transform(words.begin(), words.end(), argv.begin(),
+                 [](std::string& word) { return word.data(); });
 
   const pid_t pid = ::fork();
   if (pid == 0) become_guardian(argv.data(), kept);

@@ -81,7 +81,8 @@ struct EnergyTotal {
   Joules low{0.0};
   Joules high{0.0};
   std::optional<Joules> estimated;
-  /// 95 % interval of `estimated`. Estimates of one machine err alike: those of its channels add up.
+  /// 95 % interval of `estimated`. Estimates of one machine err alike: those of its channels add
+  /// up.
   Joules estimated_low{0.0};
   Joules estimated_high{0.0};
 };
