@@ -239,9 +239,7 @@ class Measurement {
   void add_process(ChannelEnergy& energy) {
     std::optional<double> share;
     if (energy.domain == Domain::gpu) {
-      // Nobody else is known to use it: the whole board is charged.
-      share = energy_detail::gpu_share(timeline_, result_.window, options_, energy.device)
-                  .value_or(1.0);
+      share = energy_detail::gpu_share(timeline_, result_.window, options_, energy.device);
     } else if (energy.domain == Domain::cpu || energy.domain == Domain::dram) {
       share = share_;
     }

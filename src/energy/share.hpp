@@ -13,7 +13,9 @@ namespace ergo::energy_detail {
 std::optional<double> cpu_share(const Timeline& timeline, Window window,
                                 const MeasureOptions& options);
 
-/// Mean of the gauge `device` + suffix over the window; absent when it was not read.
+/// Mean of the gauge `device` + suffix over the window. The whole when it was not read, since then
+/// nobody else is known to compute there; absent when processes are told apart, none was ever seen
+/// on the device, and it was at rest.
 std::optional<double> gpu_share(const Timeline& timeline, Window window,
                                 const MeasureOptions& options, const std::string& device);
 

@@ -103,8 +103,9 @@ struct MeasureOptions {
   std::string process_cpu_signal = "process.cpu_time";
   std::string machine_cpu_signal = "machine.cpu_time";
   /// "gpuN.process_share": gauge 0..1, own SM utilisation over everybody's. Without it a GPU is
-  /// charged whole.
+  /// charged whole; when it was never read and the GPU was at rest, nothing is charged.
   std::string gpu_share_suffix = ".process_share";
+  std::string gpu_utilization_suffix = ".sm_utilization";
 };
 
 /// Energy of every channel that the timeline meters in `window`. A channel that was not read in the

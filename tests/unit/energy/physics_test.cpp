@@ -220,6 +220,20 @@ TEST_F(Shares, AGpuIsChargedWholeUnlessOthersAreSeenOnIt) {
   EXPECT_NEAR(find(measure(timeline, window(4, 6)), "gpu0")->process->value(), 300.0, 1e-6);
 }
 
+TEST_F(Shares, AGpuAtRestOnWhichNobodyWasSeenIsChargedToNobody) {
+  SignalInfo share;
+  share.name = "gpu0.process_share";
+  timeline.add(share);
+  SignalInfo busy;
+  busy.name = "gpu0.sm_utilization";
+  const SignalId utilization = timeline.add(busy);
+  record(timeline, utilization, 0, 5, 1.0, [](double) { return 0.0; });
+  EXPECT_EQ(find(measure(timeline, window(2, 4)), "gpu0")->process, std::nullopt);
+  // Somebody computed, too short to be seen in the list of processes: who if not the program?
+  record(timeline, utilization, 6, 10, 1.0, [](double) { return 30.0; });
+  EXPECT_NEAR(find(measure(timeline, window(6, 9)), "gpu0")->process->value(), 600.0, 1e-6);
+}
+
 TEST(Idle, TheBaselineIsTheMeanAndItsDoubtTheDrift) {
   Timeline timeline;
   SignalInfo info = meter(SignalKind::power, "gpu0", Domain::gpu);
