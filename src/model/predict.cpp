@@ -1,5 +1,6 @@
 #include "ergo/model/predict.hpp"
 
+#include "ergo/core/csv.hpp"
 #include "ergo/core/parse.hpp"
 
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
 #include "ergo/model/table.hpp"
 
+#include "ergo/core/csv.hpp"
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
 
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <system_error>
 
 namespace ergo {
 namespace {
@@ -55,93 +57,70 @@ bool is_required(std::string_view name) {
          required_columns.end();
 }
 
-/// The fields of one CSV record starting at `position`, which moves behind the record's line end.
-/// nullopt when a quote is not closed.
-std::optional<std::vector<std::string>> next_record(std::string_view text, std::size_t& position,
-                                                    int& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  while (position < text.size()) {
-    const char c = text[position++];
-    if (quoted) {
-      if (c == '"' && position < text.size() && text[position] == '"') {
-        fields.back() += '"';
-        ++position;
-      } else if (c == '"') {
-        quoted = false;
-      } else {
-        if (c == '\n') ++line;
-        fields.back() += c;
-      }
-    } else if (c == '"' && fields.back().empty()) {
-      quoted = true;
-    } else if (c == ',') {
-      fields.emplace_back();
-    } else if (c == '\n') {
-      return fields;
-    } else if (c != '\r') {
-      fields.back() += c;
-    }
+Error with_remedy(Error error, const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    error.remedy = "name a table or a store, not a folder";
+  } else if (error.code == Errc::not_found) {
+    error.remedy = "check the name";
+  } else if (error.code == Errc::permission) {
+    error.remedy = "its owner can allow it: chmod a+r " + path.string();
   }
-  if (quoted) return std::nullopt;
-  return fields;
+  return error;
 }
 
 class Reader {
  public:
-  Reader(std::string_view text, std::string_view name) : text_(text), name_(name) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
-  }
+  Reader(std::string_view text, std::string_view name) : csv_(text, name), name_(name) {}
 
   Result<SweepTable> read() {
     if (auto header = read_header(); !header) return header.error();
     SweepTable table;
-    while (position_ < text_.size()) {
-      const int line = ++line_;
-      const auto fields = next_record(text_, position_, line_);
-      if (!fields) return fail(line, "a quote is not closed", {});
-      if (fields->size() == 1 && trim(fields->front()).empty()) continue;
-      auto row = read_row(*fields, line);
+    for (;;) {
+      const auto fields = csv_.next();
+      if (!fields) return fields.error();
+      if (!*fields) break;
+      auto row = read_row(**fields);
       if (!row) return row.error();
       table.push_back(std::move(row).value());
     }
-    if (table.empty()) return fail(line_, "the table has no rows", {});
+    if (table.empty()) return bad_line(name_, header_line_, "the table has no rows");
     return table;
   }
 
  private:
   Result<void> read_header() {
-    line_ = 1;
-    auto fields = next_record(text_, position_, line_);
-    if (!fields) return fail(1, "a quote is not closed", {});
-    for (const std::string& field : *fields)
-      columns_.emplace_back(trim(field));
+    auto header = csv_.header();
+    if (!header) {
+      Error error = header.error();
+      error.remedy = header_remedy;
+      return error;
+    }
+    header_line_ = header->line;
+    columns_ = std::move(header->fields);
     for (const char* column : required_columns) {
       const auto count = std::count(columns_.begin(), columns_.end(), column);
-      if (count == 0)
-        return fail(1, fmt::format("the column '{}' is missing", column), header_remedy);
-      if (count > 1)
-        return fail(1, fmt::format("the column '{}' appears twice", column), header_remedy);
+      if (count == 1) continue;
+      return bad_line(
+          name_, header_line_,
+          fmt::format("the column '{}' {}", column, count == 0 ? "is missing" : "appears twice"),
+          header_remedy);
     }
     return {};
   }
 
-  Result<SweepRow> read_row(const std::vector<std::string>& fields, int line) const {
-    if (fields.size() != columns_.size()) {
-      return fail(line,
-                  fmt::format("{} fields where the header has {}", fields.size(), columns_.size()),
-                  {});
-    }
+  Result<SweepRow> read_row(const CsvRow& fields) const {
     SweepRow row;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (auto stored = store(row, columns_[i], fields[i], line); !stored) return stored.error();
+      if (auto stored = store(row, columns_[i], fields.fields[i], fields.line); !stored)
+        return stored.error();
     }
     return row;
   }
 
-  Result<void> store(SweepRow& row, const std::string& column, const std::string& field,
+  Result<void> store(SweepRow& row, const std::string& column, const std::string& value,
                      int line) const {
-    const std::string_view value = trim(field);
+    const auto fail = [&](const std::string& what) { return bad_line(name_, line, what); };
     if (column == "gpu" || column == "workload" || column == "config") {
       std::string& target = column == "gpu"        ? row.gpu
                             : column == "workload" ? row.workload
@@ -149,8 +128,7 @@ class Reader {
       target = value;
       // One config is a common case and may stay unnamed; a row must belong to some GPU and
       // workload.
-      if (value.empty() && column != "config")
-        return fail(line, fmt::format("'{}' is empty", column), {});
+      if (value.empty() && column != "config") return fail(fmt::format("'{}' is empty", column));
       return {};
     }
     const auto known = std::find_if(number_columns.begin(), number_columns.end(),
@@ -158,28 +136,21 @@ class Reader {
     if (known == number_columns.end()) return {};
     if (value.empty() && !is_required(column)) return {};
     const auto number = parse_double(value);
-    if (!number)
-      return fail(line, fmt::format("'{}' in column '{}' is not a number", field, column), {});
+    if (!number) return fail(fmt::format("'{}' in column '{}' is not a number", value, column));
     if (known->range == Range::positive && *number <= 0) {
-      return fail(line, fmt::format("{} = {} must be above 0", column, value), {});
+      return fail(fmt::format("{} = {} must be above 0", column, value));
     }
-    if (*number < 0)
-      return fail(line, fmt::format("{} = {} must not be negative", column, value), {});
+    if (*number < 0) return fail(fmt::format("{} = {} must not be negative", column, value));
     if (column == "repeat" && (*number != static_cast<int>(std::min(*number, 1e9)))) {
-      return fail(line, fmt::format("repeat = {} is not a whole number", value), {});
+      return fail(fmt::format("repeat = {} is not a whole number", value));
     }
     known->store(row, *number);
     return {};
   }
 
-  [[nodiscard]] Error fail(int line, std::string_view what, std::string_view remedy) const {
-    return Error{Errc::corrupt, fmt::format("{}:{}: {}", name_, line, what), std::string(remedy)};
-  }
-
-  std::string_view text_;
+  CsvReader csv_;
   std::string name_;
-  std::size_t position_ = 0;
-  int line_ = 0;
+  int header_line_ = 1;
   std::vector<std::string> columns_;
 };
 
@@ -191,19 +162,8 @@ Result<SweepTable> parse_sweep_table(std::string_view text, std::string_view nam
 
 Result<SweepTable> read_sweep_table(const std::filesystem::path& path) {
   const auto text = read_text(path);
-  if (!text) return text.error();
+  if (!text) return with_remedy(text.error(), path);
   return parse_sweep_table(*text, path.string());
-}
-
-std::string csv_field(std::string_view field) {
-  if (field.find_first_of(",\"\r\n") == std::string_view::npos && trim(field) == field)
-    return std::string(field);
-  std::string quoted = "\"";
-  for (const char c : field) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
 }
 
 std::string format_sweep_table(const SweepTable& table) {

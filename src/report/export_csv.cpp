@@ -1,5 +1,6 @@
 #include "ergo/report/export_csv.hpp"
 
+#include "ergo/core/csv.hpp"
 #include "ergo/core/parse.hpp"
 #include "ergo/experiment/runner.hpp"
 #include "ergo/experiment/sweep.hpp"

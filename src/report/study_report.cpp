@@ -1,5 +1,6 @@
 #include "ergo/report/study_report.hpp"
 
+#include "ergo/core/csv.hpp"
 #include "ergo/core/parse.hpp"
 #include "ergo/model/table.hpp"
 #include "ergo/report/format.hpp"

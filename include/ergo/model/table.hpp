@@ -44,7 +44,4 @@ Result<SweepTable> parse_sweep_table(std::string_view text, std::string_view nam
 /// The table as CSV; optional columns appear when any row has them. Reads back as the same rows.
 std::string format_sweep_table(const SweepTable& table);
 
-/// `field` as a CSV field: quoted only where it must be.
-std::string csv_field(std::string_view field);
-
 }  // namespace ergo

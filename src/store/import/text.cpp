@@ -14,7 +14,7 @@ namespace ergo::importing {
 namespace {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
-constexpr std::int64_t quarter_hour_ns = 15 * 60 * ns_per_s;
+constexpr std::int64_t quarter_hour_ns = 900 * ns_per_s;
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar (Howard Hinnant, "chrono-compatible
 /// low-level date algorithms").
@@ -67,99 +67,12 @@ class Scanner {
   std::string_view text_;
 };
 
-/// Fields of the record at the front of `text`, which is taken off; `line` moves by the lines it
-/// held.
-std::optional<std::vector<std::string>> take_record(std::string_view& text, int& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  while (!text.empty()) {
-    const char c = text.front();
-    text.remove_prefix(1);
-    if (quoted) {
-      if (c == '"' && text.starts_with('"')) {
-        fields.back() += c;
-        text.remove_prefix(1);
-      } else if (c == '"') {
-        quoted = false;
-      } else {
-        line += c == '\n' ? 1 : 0;
-        fields.back() += c;
-      }
-    } else if (c == '"' && fields.back().empty()) {
-      quoted = true;
-    } else if (c == ',') {
-      fields.emplace_back();
-    } else if (c == '\n') {
-      return fields;
-    } else if (c != '\r') {
-      fields.back() += c;
-    }
-  }
-  if (quoted) return std::nullopt;
-  return fields;
-}
-
 }  // namespace
-
-Error bad_line(const std::string& file, int line, const std::string& what,
-               const std::string& remedy) {
-  return Error{Errc::corrupt, fmt::format("{}:{}: {}", file, line, what), remedy};
-}
 
 Result<void> check_span(const std::string& file, int line, std::int64_t first_ns, std::int64_t ns) {
   constexpr std::int64_t year_ns = 366LL * 86400 * ns_per_s;
   if (ns - first_ns <= year_ns && first_ns - ns <= year_ns) return {};
   return bad_line(file, line, "the date is more than a year from the first one");
-}
-
-std::optional<std::size_t> CsvTable::column(std::string_view name) const {
-  const auto found = std::find(header.begin(), header.end(), name);
-  if (found == header.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - header.begin());
-}
-
-Result<std::optional<double>> CsvTable::number(const CsvRow& row, std::size_t column) const {
-  const std::string& field = row.fields[column];
-  if (field.empty()) return std::optional<double>();
-  auto value = parse_double(field);
-  if (value) return std::optional<double>(*value);
-  return bad_line(file, row.line,
-                  fmt::format("'{}' in column '{}' is not a number", field, header[column]));
-}
-
-Result<CsvTable> parse_csv(std::string_view text, const std::string& file, int skip_lines) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  CsvTable table;
-  table.file = file;
-  int line = 0;
-  for (; skip_lines > 0 && !text.empty(); --skip_lines) {
-    const auto end = text.find('\n');
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    ++line;
-  }
-  const bool complete = text.ends_with('\n');
-  while (!text.empty()) {
-    const int first = ++line;
-    auto fields = take_record(text, line);
-    if (!fields) return bad_line(file, first, "a quote is not closed");
-    for (auto& field : *fields)
-      field = std::string(trim(field));
-    if (fields->size() == 1 && fields->front().empty()) continue;
-    if (table.header.empty()) {
-      table.header = std::move(*fields);
-      continue;
-    }
-    if (fields->size() != table.header.size()) {
-      const bool cut = text.empty() && !complete;
-      return bad_line(file, first,
-                      fmt::format("{} fields where the header has {}{}", fields->size(),
-                                  table.header.size(), cut ? ": the file was cut off here" : ""),
-                      cut ? "delete its last line" : "");
-    }
-    table.rows.push_back({first, std::move(*fields)});
-  }
-  if (table.header.empty()) return bad_line(file, std::max(line, 1), "the file is empty");
-  return table;
 }
 
 std::optional<Date> parse_date(std::string_view text) {

@@ -1,6 +1,7 @@
 #pragma once
-// CSV and dates as other tools write them, with errors that name file and line.
+// Dates and folders as other tools write them.
 
+#include "ergo/core/csv.hpp"
 #include "ergo/core/result.hpp"
 
 #include <cstdint>
@@ -12,33 +13,9 @@
 
 namespace ergo::importing {
 
-/// "FILE:LINE: what", code corrupt.
-Error bad_line(const std::string& file, int line, const std::string& what,
-               const std::string& remedy = {});
-
 /// A recording does not span years: a date so far from the first one is a clock that was set, or
 /// garbage.
 Result<void> check_span(const std::string& file, int line, std::int64_t first_ns, std::int64_t ns);
-
-struct CsvRow {
-  int line = 0;
-  std::vector<std::string> fields;
-};
-
-/// A table whose rows all have as many fields as its header. Names and fields are trimmed.
-struct CsvTable {
-  std::string file;
-  std::vector<std::string> header;
-  std::vector<CsvRow> rows;
-
-  [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const;
-  /// The number in a field; nothing for an empty one. Error: bad_line.
-  [[nodiscard]] Result<std::optional<double>> number(const CsvRow& row, std::size_t column) const;
-};
-
-/// RFC 4180 with LF or CRLF. `skip_lines` lines before the header are passed over. Empty lines are
-/// allowed.
-Result<CsvTable> parse_csv(std::string_view text, const std::string& file, int skip_lines = 0);
 
 /// A date without zone is taken as if it were UTC.
 struct Date {

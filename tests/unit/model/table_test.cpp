@@ -74,7 +74,9 @@ TEST_P(DamagedTable, IsRefusedWithItsLine) {
 INSTANTIATE_TEST_SUITE_P(
     SweepTable, DamagedTable,
     testing::Values(
-        Damage{"", "t.csv:1: the column 'gpu' is missing"},
+        Damage{"", "t.csv:1: the file is empty"},
+        Damage{"gpu;workload;config;power_limit_w;time_s;energy_j\n",
+               "t.csv:1: the column 'gpu' is missing"},
         Damage{"gpu,workload,config,power_limit_w,time_s\nA,n,c,1,2\n",
                "t.csv:1: the column 'energy_j' is missing"},
         Damage{"gpu,gpu,workload,config,power_limit_w,time_s,energy_j\n",

@@ -199,7 +199,7 @@ TEST(ImportText, NumbersInNamesAreOrderedByValue) {
 }
 
 TEST(ImportText, CsvQuotesAndLineEndsAreUnderstood) {
-  const auto table = importing::parse_csv(
+  const auto table = parse_csv(
       "\xEF\xBB\xBF"
       "a,\"b\nc\"\r\n\r\n1,\"x \"\"y\"\", z\"\r\n",
       "f.csv");
@@ -209,10 +209,8 @@ TEST(ImportText, CsvQuotesAndLineEndsAreUnderstood) {
   ASSERT_EQ(table->rows.size(), 1U);
   EXPECT_EQ(table->rows[0].line, 4);
   EXPECT_EQ(table->rows[0].fields[1], "x \"y\", z");
-  EXPECT_THAT(importing::parse_csv("a,b\n\"1,2\n", "f.csv").error().text(),
-              HasSubstr("f.csv:2: a quote"));
-  EXPECT_THAT(importing::parse_csv("a,b\n1\n2,3\n", "f.csv").error().text(),
-              HasSubstr("f.csv:2: 1 fields"));
+  EXPECT_THAT(parse_csv("a,b\n\"1,2\n", "f.csv").error().text(), HasSubstr("f.csv:2: a quote"));
+  EXPECT_THAT(parse_csv("a,b\n1\n2,3\n", "f.csv").error().text(), HasSubstr("f.csv:2: 1 fields"));
 }
 
 }  // namespace
