@@ -145,7 +145,7 @@ void append_metrics(std::string& out, const RunRecord& run) {
   for (const GaugeSummary& m : run.metrics) {
     if (m.unit == "%")
       parts.push_back(fmt::format("{} {:.0f} % (max {:.0f} %)", m.name, m.mean, m.max));
-    if (m.unit == "B") parts.push_back(fmt::format("{} {:.0f} MB", m.name, m.max / 1e6));
+    if (m.unit == "B") parts.push_back(fmt::format("{} max {}", m.name, format_bytes(m.max)));
   }
   if (parts.empty()) return;
   out += "  ";

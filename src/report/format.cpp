@@ -20,6 +20,8 @@ constexpr std::array energy_scales{Scale{1e9, "GJ"}, Scale{1e6, "MJ"},  Scale{1e
 constexpr std::array power_scales{Scale{1e3, "kW"}, Scale{1, "W"}, Scale{1e-3, "mW"}};
 constexpr std::array time_scales{Scale{1, "s"}, Scale{1e-3, "ms"}, Scale{1e-6, "µs"},
                                  Scale{1e-9, "ns"}};
+constexpr std::array byte_scales{Scale{0x1p40, "TiB"}, Scale{0x1p30, "GiB"}, Scale{0x1p20, "MiB"},
+                                 Scale{0x1p10, "KiB"}, Scale{1, "B"}};
 
 template <std::size_t N>
 const Scale& fitting(double value, const std::array<Scale, N>& scales) {
@@ -72,6 +74,11 @@ std::string format_rough(Seconds time) {
   if (time.value() < few) return fmt::format("{:.0f} s", std::max(1.0, std::round(time.value())));
   if (time.value() < few * 60) return fmt::format("{:.0f} min", std::round(time.value() / 60));
   return format_duration(time);
+}
+
+std::string format_bytes(double bytes) {
+  const Scale& scale = fitting(bytes, byte_scales);
+  return fmt::format("{:.4g} {}", bytes / scale.factor, scale.unit);
 }
 
 std::string format_count(double count) {

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 
 namespace ergo::report {
 namespace {
@@ -24,19 +25,26 @@ struct AxisUnit {
 AxisUnit axis_unit(const std::string& unit, double largest) {
   if (unit == "1") return {"%", 100};
   if (unit.empty()) return {};
-  static constexpr std::array<std::pair<double, const char*>, 7> prefixes{
+  struct Prefix {
+    double factor;
+    const char* name;
+  };
+  static constexpr std::array<Prefix, 7> decimal{
       {{1e-9, "n"}, {1e-6, "µ"}, {1e-3, "m"}, {1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}}};
-  std::pair<double, const char*> chosen{1, ""};
+  static constexpr std::array<Prefix, 5> binary{
+      {{1, ""}, {0x1p10, "Ki"}, {0x1p20, "Mi"}, {0x1p30, "Gi"}, {0x1p40, "Ti"}}};
+  const std::span<const Prefix> prefixes =
+      unit == "B" ? std::span<const Prefix>(binary) : std::span<const Prefix>(decimal);
+  Prefix chosen{1, ""};
   if (largest > 0) {
     chosen = prefixes.front();
-    for (const auto& one : prefixes) {
-      // Bytes have no parts, and seconds above a thousand stay seconds.
-      const bool usable = !(unit == "B" && one.first < 1) && !(unit == "s" && one.first > 1);
-      if (usable && largest >= one.first) chosen = one;
+    for (const Prefix& one : prefixes) {
+      // Seconds above a thousand stay seconds.
+      const bool usable = !(unit == "s" && one.factor > 1);
+      if (usable && largest >= one.factor) chosen = one;
     }
-    if (unit == "B" && chosen.first < 1) chosen = {1, ""};
   }
-  return {chosen.second + unit, 1 / chosen.first};
+  return {chosen.name + unit, 1 / chosen.factor};
 }
 
 const ResultQuantity* find_quantity(const StudyResults& results, const std::string& id) {

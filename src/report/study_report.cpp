@@ -38,16 +38,6 @@ bool has_provenance(const StudyResults& results, const std::string& id) {
   });
 }
 
-std::string format_bytes(double bytes) {
-  constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t at = 0;
-  while (bytes >= 1024 && at + 1 < units.size()) {
-    bytes /= 1024;
-    ++at;
-  }
-  return fmt::format("{:.4g} {}", bytes, units[at]);
-}
-
 StudyJson estimate_object(const ResultFigure& figure) {
   StudyJson json{{"median", figure.estimate.value},
                  {"low", figure.estimate.low},

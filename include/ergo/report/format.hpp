@@ -13,6 +13,7 @@ std::string format_power(Watts power);      ///< "65.8 W"
 std::string format_duration(Seconds time);  ///< "12.35 s", "1.10 ms", "2 h 03 min"
 /// For what is planned or left: "44 s", "12 min", "2 h 03 min".
 std::string format_rough(Seconds time);
+std::string format_bytes(double bytes);  ///< "769 KiB", "1.571 GiB": powers of 1024
 std::string format_count(double count);  ///< "4000", "1.2e+09"
 /// "790.1 … 834.7 J": both ends in the unit that fits the larger one.
 std::string format_range(Joules low, Joules high);

@@ -81,6 +81,15 @@ TEST(Format, WhatIsLeftIsRough) {
   EXPECT_EQ(format_rough(Seconds(7380)), "2 h 03 min");
 }
 
+TEST(Format, BytesComeInPowersOf1024) {
+  EXPECT_EQ(format_bytes(0), "0 B");
+  EXPECT_EQ(format_bytes(400e3), "390.6 KiB");
+  EXPECT_EQ(format_bytes(1000), "1000 B");
+  EXPECT_EQ(format_bytes(1024 * 1024 - 1), "1 MiB");
+  EXPECT_EQ(format_bytes(1.5e9), "1.397 GiB");
+  EXPECT_EQ(format_bytes(5e15), "4547 TiB");
+}
+
 TEST(SweepTable, AFailedCellHasNoFigures) {
   ExperimentRecord record;
   record.runs = {estimated_run(0, 100)};
