@@ -199,7 +199,8 @@ Result<void> check_readable(sql::Database& database) {
   auto version = version_of(database);
   if (!version) return version.error();
   if (*version == 0)
-    return Error{Errc::corrupt, database.path() + " is empty: it holds no store", {}};
+    return Error{Errc::corrupt, database.path() + " is empty: it holds no store",
+                 "name another file, or record a run with --store " + database.path()};
   if (*version < current_version()) {
     return Error{Errc::not_supported,
                  fmt::format("the store {} has the older version {} and is open for reading only",

@@ -19,12 +19,25 @@ std::optional<std::filesystem::path> missing_folder(const std::string& path) {
   return folder;
 }
 
+/// What SQLite would answer with a disk error, or wait on for ever.
+std::optional<Error> no_file(const std::string& path, bool may_create) {
+  std::error_code failed;
+  const auto status = std::filesystem::status(path, failed);
+  if (std::filesystem::is_directory(status)) {
+    return Error{Errc::invalid_argument, path + " is a folder, and a store is a file",
+                 may_create ? "name a file in it, for example " +
+                                  (std::filesystem::path(path) / "ergo.db").string()
+                            : "name the store's file; ergo import reads folders of other tools"};
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return Error{Errc::invalid_argument, path + " is no ordinary file, and a store is one",
+                 "name another file"};
+  }
+  return std::nullopt;
+}
+
 Error cannot_open(const std::string& path, int system_errno) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    return Error{Errc::invalid_argument, path + " is a folder",
-                 "name a file, for example " + path + "/ergo.db"};
-  }
   if (const auto folder = missing_folder(path)) {
     return Error{Errc::not_found, "the folder of " + path + " does not exist",
                  "mkdir -p " + folder->string()};
@@ -33,7 +46,13 @@ Error cannot_open(const std::string& path, int system_errno) {
     return Error{Errc::not_found, "there is no store " + path,
                  "check the name, or record a run with --store " + path};
   }
-  return system_error("cannot open the store " + path, system_errno != 0 ? system_errno : EIO);
+  Error error =
+      system_error("cannot open the store " + path, system_errno != 0 ? system_errno : EIO);
+  if (error.code == Errc::permission) {
+    error.remedy = "its owner can allow it: chmod a+r " + path +
+                   " (to add runs a+rw, and its folder must be open, too)";
+  }
+  return error;
 }
 
 std::string system_text(int number) {
@@ -172,6 +191,7 @@ void Database::Close::operator()(sqlite3* handle) const {
 }
 
 Result<Database> Database::open(const std::string& path, Open mode, int busy_timeout_ms) {
+  if (auto error = no_file(path, mode == Open::create)) return *error;
   const auto attempt = [&](const std::string& name, int flags) -> Result<Database> {
     sqlite3* raw = nullptr;
     const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_FULLMUTEX, nullptr);

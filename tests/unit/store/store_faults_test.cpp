@@ -67,7 +67,25 @@ TEST_F(StoreFaults, AMissingFolderIsNamedWithTheCommandThatMakesIt) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, Errc::not_found);
   EXPECT_THAT(store.error().remedy, HasSubstr("mkdir -p"));
-  EXPECT_EQ(Store::open(folder(), Store::Mode::create).error().code, Errc::invalid_argument);
+}
+
+TEST_F(StoreFaults, AFolderIsNoStoreInAnyModeAndSaysSo) {
+  for (const auto mode : {Store::Mode::read, Store::Mode::write, Store::Mode::create}) {
+    const auto store = Store::open(folder(), mode);
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, Errc::invalid_argument);
+    EXPECT_THAT(store.error().message, HasSubstr("is a folder"));
+    EXPECT_THAT(store.error().remedy, HasSubstr(mode == Store::Mode::create ? "ergo.db" : "name"));
+  }
+}
+
+TEST_F(StoreFaults, APipeIsRefusedAndNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
+  for (const auto mode : {Store::Mode::read, Store::Mode::create}) {
+    const auto store = Store::open(file(), mode);
+    ASSERT_FALSE(store);
+    EXPECT_THAT(store.error().text(), HasSubstr("no ordinary file"));
+  }
 }
 
 TEST_F(StoreFaults, ATextFileIsRefusedAndLeftAsItIs) {
@@ -210,7 +228,9 @@ TEST_F(StoreFaults, AFileThatMayNotBeReadSaysSo) {
   ASSERT_EQ(::chmod(folder().c_str(), 0755), 0);
   ASSERT_EQ(::chmod(file().c_str(), 0000), 0);
   const WithoutPrivilege nobody;
-  EXPECT_EQ(Store::open(file(), Store::Mode::read).error().code, Errc::permission);
+  const auto store = Store::open(file(), Store::Mode::read);
+  EXPECT_EQ(store.error().code, Errc::permission);
+  EXPECT_THAT(store.error().remedy, HasSubstr("chmod a+r " + file().string()));
 }
 
 TEST_F(StoreFaults, AFullDatabaseSaysThatThereIsNoSpace) {
