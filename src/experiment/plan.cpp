@@ -65,7 +65,7 @@ Result<Axis> Axis::parse(std::string_view text) {
 std::string key_of(const GridCell& cell) {
   std::string key;
   for (const auto& [name, value] : cell)
-    key += (key.empty() ? "" : " ") + name + "=" + value;
+    key += fmt::format("{}{}={}", key.empty() ? "" : " ", name, value);
   return key;
 }
 

@@ -305,6 +305,7 @@ std::vector<std::string> frequent_warnings(const ExperimentRecord& record) {
       ++counts[text];
   }
   std::vector<std::string> texts;
+  texts.reserve(counts.size());
   for (const auto& [text, count] : counts)
     texts.push_back(text);
   std::stable_sort(texts.begin(), texts.end(), [&](const std::string& a, const std::string& b) {

@@ -55,8 +55,8 @@ std::string last_line(const std::filesystem::path& output) {
 Result<std::vector<std::string>> cell_command(const SweepSpec& spec, const GridCell& cell) {
   GridCell all = cell;
   for (const auto& [name, value] : cell) {
-    if (const auto more = spec.companions.find(name + "=" + value); more != spec.companions.end())
-      all.insert(more->second.begin(), more->second.end());
+    const auto more = spec.companions.find(fmt::format("{}={}", name, value));
+    if (more != spec.companions.end()) all.insert(more->second.begin(), more->second.end());
   }
   std::vector<std::string> silent = silent_axes;
   // An axis may stand for its companions: words are what a text has, tokens are what the command

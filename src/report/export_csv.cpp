@@ -78,7 +78,7 @@ std::string config_of(const RunRecord& run) {
   std::string config;
   for (const auto& [name, value] : run.parameters) {
     if (name == "workload" || name == power_limit_axis) continue;
-    config += (config.empty() ? "" : " ") + name + "=" + value;
+    config += fmt::format("{}{}={}", config.empty() ? "" : " ", name, value);
   }
   return config;
 }

@@ -77,7 +77,7 @@ bool stands_before(const Parameters& a, const Parameters& b) {
 std::string parameters_of(const RunRecord& run) {
   std::string text;
   for (const auto& [name, value] : run.parameters)
-    text += (text.empty() ? "" : " ") + name + "=" + value;
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
   return text.empty() ? "command" : text;
 }
 

@@ -69,7 +69,7 @@ struct Sampler::State {
   void close_gaps(Instant at);
 };
 
-Sampler::Sampler(std::vector<Sensor*> sensors, Timeline& timeline, Clock& clock,
+Sampler::Sampler(const std::vector<Sensor*>& sensors, Timeline& timeline, Clock& clock,
                  SamplerOptions options, Observer observer)
     : state_(std::make_unique<State>(timeline, clock, options, std::move(observer))) {
   for (Sensor* sensor : sensors) {

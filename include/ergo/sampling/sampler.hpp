@@ -49,8 +49,8 @@ class Sampler {
 
   /// `sensors`, `timeline` and `clock` must outlive the sampler. Declares the signals in
   /// `timeline`.
-  Sampler(std::vector<Sensor*> sensors, Timeline& timeline, Clock& clock, SamplerOptions options,
-          Observer observer = {});
+  Sampler(const std::vector<Sensor*>& sensors, Timeline& timeline, Clock& clock,
+          SamplerOptions options, Observer observer = {});
   ~Sampler();  ///< stops
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;

@@ -13,8 +13,6 @@
 #include <array>
 #include <cerrno>
 
-extern char** environ;
-
 namespace ergo::meter {
 namespace {
 

@@ -77,7 +77,7 @@ class MeterSensor final : public Sensor {
       if (auto started = source_->again(); !started) return started;
       asked_at_ = now;
     }
-    const auto taken = take();
+    auto taken = take();
     if (!readings_.empty()) emit(clock.now(), out);
     return taken;
   }

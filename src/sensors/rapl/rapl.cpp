@@ -23,8 +23,8 @@ Facts facts_of(const Environment& environment) {
 }
 
 std::string fixes(const DiscoveryContext& context, bool perf_exists) {
-  const std::string chmod = fmt::format("sudo chmod a+r {}/class/powercap/intel-rapl*/energy_uj",
-                                        context.environment.sysfs.string());
+  std::string chmod = fmt::format("sudo chmod a+r {}/class/powercap/intel-rapl*/energy_uj",
+                                  context.environment.sysfs.string());
   if (!perf_exists) return chmod;
   // One line that can be copied: what follows # is a comment to the shell.
   return "sudo sysctl kernel.perf_event_paranoid=0  # or: sudo setcap cap_perfmon=ep \"$(command "
@@ -34,6 +34,7 @@ std::string fixes(const DiscoveryContext& context, bool perf_exists) {
 
 std::vector<std::string> names_of(const std::vector<Denied>& denied) {
   std::vector<std::string> names;
+  names.reserve(denied.size());
   for (const Denied& d : denied)
     names.push_back(d.channel);
   return names;
