@@ -1,6 +1,8 @@
 #include "ergo/core/parse.hpp"
 #include "verbs.hpp"
 
+#include <signal.h>
+
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -56,6 +58,34 @@ bool start_simulated_node(ergo::cli::CommandLine& line, int argc, char** argv) {
   return true;
 }
 
+/// A disk that is full for this user (ulimit -f), or a reader of the output that has gone, must
+/// fail a write and not end a run without its report. A handler, unlike ignoring, ends at exec: the
+/// child has the signals as ergo found them.
+void fail_writes_instead_of_dying() {
+  for (const int number : {SIGXFSZ, SIGPIPE}) {
+    struct sigaction action {};
+    ::sigaction(number, nullptr, &action);
+    if (action.sa_handler != SIG_DFL) continue;
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_RESTART;
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+/// The exit code, unless what went to stdout did not arrive.
+int after_output(int exit_code, bool passes_codes_on) {
+  std::cout.flush();
+  if (std::cout.good()) return exit_code;
+  ergo::cli::print_error({ergo::Errc::io, "the output could not be written to stdout",
+                          "the reader of a pipe has ended, or the disk is full"});
+  if (passes_codes_on) return ergo::cli::own_failure;
+  return exit_code == 0 ? 1 : exit_code;
+}
+
+bool runs_commands(std::string_view verb) {
+  return verb == "run" || verb == "sweep" || verb == "tune";
+}
+
 /// What CLI11 says, in the form of every other error, with the next step.
 std::string explain(const CLI::App* app, const CLI::Error& error) {
   const auto verbs = app->get_subcommands();
@@ -63,7 +93,14 @@ std::string explain(const CLI::App* app, const CLI::Error& error) {
   std::string fact = error.what();
   std::string remedy = "ergo --help lists the verbs";
   if (!verbs.empty()) {
-    remedy = "ergo " + verbs.front()->get_name() + " --help shows what it takes";
+    const std::string verb = verbs.front()->get_name();
+    remedy = "ergo " + verb + " --help shows what it takes";
+    const auto more = app->remaining(true);
+    if (runs_commands(verb) && !more.empty() && !more.front().starts_with('-')) {
+      fact = "there is no -- before '" + more.front() + "'";
+      remedy =
+          "a command stands behind one: ergo " + verb + " [options] -- " + more.front() + " ...";
+    }
   } else if (!words.empty()) {
     fact = "there is no verb or option '" + words.front() + "'";
   } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
@@ -94,21 +131,22 @@ int run(int argc, char** argv) {
   ergo::cli::add_predict(line);
   ergo::cli::add_evaluate(line);
   ergo::cli::add_advise(line);
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  const bool passes_codes_on = verb == "run" || verb == "tune";
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = line.app.exit(error);
-    const std::string_view verb = argc > 1 ? argv[1] : "";
-    const bool passes_codes_on = verb == "run" || verb == "tune";
-    return status == 0 ? 0 : (passes_codes_on ? ergo::cli::own_failure : 2);
+    if (status != 0) return passes_codes_on ? ergo::cli::own_failure : 2;
   }
-  return line.exit_code;
+  return after_output(line.exit_code, passes_codes_on);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
+    fail_writes_instead_of_dying();
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "ergo: " << error.what() << "\n";

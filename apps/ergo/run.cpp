@@ -217,16 +217,40 @@ Result<int> RunSession::run() {
   return exit_code_;
 }
 
-/// Folders that cannot be written are noticed before the program runs, not after.
+Result<void> check_output_file(const std::string& file) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(file, ignored);
+  if (std::filesystem::is_directory(status))
+    return Error{Errc::invalid_argument, file + " is a folder", "name a file in it"};
+  const std::filesystem::path target = std::filesystem::exists(status)
+                                           ? std::filesystem::path(file)
+                                           : std::filesystem::absolute(file).parent_path();
+  if (::access(target.c_str(), W_OK) == 0) return {};
+  Error error = system_error(fmt::format("{} cannot be written: {}", file, target.string()), errno);
+  if (error.code == Errc::not_found) error.remedy = "mkdir -p " + target.string();
+  return error;
+}
+
+Result<void> check_output_folder(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::path there = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
+    there = there.parent_path();
+  if (!std::filesystem::is_directory(there, ignored)) {
+    return Error{Errc::invalid_argument, there.string() + " is a file, not a folder",
+                 "name a folder"};
+  }
+  if (::access(there.c_str(), W_OK) == 0) return {};
+  return system_error(fmt::format("{} cannot be written: {}", folder, there.string()), errno);
+}
+
+/// What cannot be written is noticed before the program runs, not after.
 Result<void> check_outputs(const RunFlags& flags) {
   for (const std::string& file : {flags.json, flags.csv}) {
     if (file.empty() || file == "-") continue;
-    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-    if (::access(folder.c_str(), W_OK) != 0) {
-      return system_error(fmt::format("{} cannot be written: {}", file, folder.string()), errno);
-    }
+    if (auto checked = check_output_file(file); !checked) return checked;
   }
-  return {};
+  return flags.aipowermeter.empty() ? Result<void>() : check_output_folder(flags.aipowermeter);
 }
 
 int run_command(const RunFlags& flags, const std::vector<std::string>& command) {

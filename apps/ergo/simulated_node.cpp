@@ -80,7 +80,16 @@ Result<SimulatedNode> SimulatedNode::start(const std::string& models, unsigned l
   SimulatedNode node(started->pid);
   const std::string text = read_until_ready(started->output.get());
   if (!text.ends_with("ready\n")) {
-    return Error{Errc::invalid_argument, "the simulated node '" + models + "' did not start",
+    int status = 0;
+    ::waitpid(std::exchange(node.pid_, -1), &status, 0);
+    const std::string what = "the simulated node '" + models + "' did not start";
+    if (WIFSIGNALED(status)) {
+      return Error{Errc::io,
+                   what + ": ergo-sim was ended by signal " + std::to_string(WTERMSIG(status)),
+                   "it needs room for a file in " +
+                       std::filesystem::temp_directory_path().string() + " (see ulimit -f)"};
+    }
+    return Error{Errc::invalid_argument, what,
                  "models are v100, t4, k80, a100, h200; several are joined by commas"};
   }
   for (const std::string_view line : split(text, '\n')) {

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -45,6 +46,24 @@ class ExitCodes(ErgoCase):
             self.assertNotEqual(done.stderr, "")
             self.assertFalse((self.folder / "ran").exists(), flags)
 
+    def test_what_cannot_be_written_is_told_before_the_command_runs(self):
+        (self.folder / "results").mkdir()
+        (self.folder / "notes").write_text("")
+        for flags, word in ((["--json", "results"], "results is a folder"), (["--csv", "results"], "results is a folder"),
+                            (["--csv", "no/x.csv"], "mkdir -p"), (["--store", "results"], "results is a folder"),
+                            (["--aipowermeter", "notes"], "notes is a file"),
+                            (["--aipowermeter", "notes/more"], "notes is a file")):
+            done = self.ergo("run", *flags, "--", "touch", "ran")
+            self.assertEqual(done.returncode, 125, flags)
+            self.assertIn(word, done.stderr)
+            self.assertFalse((self.folder / "ran").exists(), flags)
+
+    def test_a_command_without_the_dashes_is_told_where_it_belongs(self):
+        for verb in ("run", "sweep", "tune"):
+            done = self.ergo(verb, "sleep", "1")
+            self.assertIn(f"ergo {verb} [options] -- sleep", done.stderr)
+        self.assertEqual(self.ergo("run", "true").returncode, 125)
+
     def test_no_command_is_ergos_own_failure(self):
         done = self.ergo("run")
         self.assertEqual(done.returncode, 125)
@@ -61,6 +80,32 @@ class ExitCodes(ErgoCase):
 
 
 class Streams(ErgoCase):
+    def test_output_that_does_not_arrive_is_ergos_own_failure(self):
+        with open("/dev/full", "w") as full:
+            done = self.ergo("run", "--quiet", "--json", "-", "--", "true", stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn("could not be written", done.stderr)
+            self.assertEqual(self.ergo("sensors", stdout=full, stderr=subprocess.PIPE).returncode, 1)
+
+    def test_a_reader_of_the_report_that_goes_away_does_not_end_the_run(self):
+        read, write = os.pipe()
+        os.close(read)
+        done = self.ergo("run", "--json", "report.json", "--", "sleep", "0.1", stdout=subprocess.PIPE, stderr=write)
+        os.close(write)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["runs"][0]["exit_code"], 0)
+
+    def test_the_child_has_the_signals_as_ergo_found_them(self):
+        words = ("sh", "-c", "grep -E 'Sig(Ign|Blk)' /proc/self/status")
+        plain = subprocess.run(words, capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual(self.ergo("run", "--quiet", "--", *words).stdout, plain.stdout)
+
+    def test_a_limit_on_file_sizes_is_told_and_no_silent_death(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
+        done = self.ergo("run", "--store", "s.db", "--", "touch", "ran", preexec_fn=limit)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("ulimit -f", done.stderr)
+
     def test_stdin_stdout_and_stderr_are_the_childs(self):
         done = self.ergo("run", "--quiet", "--", "sh", "-c", "cat; echo err >&2", input="hello\n")
         self.assertEqual(done.stdout, "hello\n")
