@@ -2,6 +2,8 @@
 #include "source.hpp"
 #include "variation.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -159,7 +161,14 @@ Result<SourceEnergy> by_counter(const Timeline& timeline, SignalId id, Window wi
   const CounterCurve end(timeline, id, covered.end);
   if (begin.knots().size() < 2 && end.knots().size() < 2 && begin.knots().front().joules == 0.0 &&
       timeline.last(id)->value == 0.0) {
-    return Error{Errc::unavailable, info.name + " did not move", {}};
+    const Seconds watched = timeline.last(id)->time - timeline.first(id)->time;
+    const bool short_time =
+        watched.value() < std::max(0.05, 10.0 * info.traits.update_period.value());
+    return Error{
+        Errc::unavailable,
+        fmt::format("{} did not move in the {:.3g} s it was read, {}", info.name, watched.value(),
+                    short_time ? "too short a time for it" : "so it seems to stand still"),
+        {}};
   }
   const EdgeEnergy at_begin = begin.edge(power_near(timeline, power, begin));
   const EdgeEnergy at_end = end.edge(power_near(timeline, power, end));

@@ -11,9 +11,9 @@ Result<Coverage> coverage_of(const Timeline& timeline, SignalId id, Window windo
   const auto first = timeline.first(id);
   const auto last = timeline.last(id);
   const std::string& name = timeline.info(id).name;
-  if (!first) return Error{Errc::unavailable, name + " was never read", {}};
+  if (!first) return Error{Errc::unavailable, name + " gave no reading", {}};
   if (timeline.sample_count(id) < 2) {
-    return Error{Errc::unavailable, name + " was read only once", {}};
+    return Error{Errc::unavailable, name + " gave only one reading", {}};
   }
   Coverage coverage;
   coverage.covered.begin = std::max(window.begin, first->time - slack);

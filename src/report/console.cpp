@@ -180,7 +180,8 @@ void append_run(std::string& out, const RunRecord& run, const ConsoleOptions& op
   add_total_rows(table, run.total, run.energy, run.duration);
   if (run.energy.empty()) {
     out += "  " + style.warn("no energy was measured") +
-           "; `ergo sensors` says why and how to change it\n";
+           (run.samples == 0 ? "; `ergo sensors` says why and how to change it\n"
+                             : "; the notes below say why\n");
   } else {
     out += table.text(2, [&](const std::string& head) { return style.faint(head); });
   }
@@ -226,11 +227,12 @@ void append_warnings(std::string& out, const ExperimentRecord& record, const Sty
 
 void append_own_cost(std::string& out, const RunRecord& run, const ConsoleOptions& options,
                      const Style& style) {
-  const double share = run.duration.value() > 0 ? run.self_cpu / run.duration * 100 : 0;
-  out += style.faint(fmt::format("  {} samples, one set each {}, {} gaps; ergo itself used {} of "
-                                 "CPU time ({:.2f} % of a core)",
-                                 run.samples, format_duration(options.period), run.gaps,
-                                 format_duration(run.self_cpu), share)) +
+  std::string cost = format_duration(run.self_cpu) + " of CPU time";
+  // In a shorter run the share would tell of starting and ending alone.
+  if (run.duration >= Seconds(1))
+    cost += fmt::format(" ({:.2f} % of a core)", run.self_cpu / run.duration * 100);
+  out += style.faint(fmt::format("  {} samples, one set each {}, {} gaps; ergo itself used {}",
+                                 run.samples, format_duration(options.period), run.gaps, cost)) +
          "\n";
 }
 

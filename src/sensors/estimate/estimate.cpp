@@ -138,7 +138,7 @@ void discover(const DiscoveryContext& context, Discovery& so_far) {
   const BusyPower busy = busy_power(cpu);
   so_far.warnings.push_back(
       fmt::format("CPU energy is estimated, not measured (source estimate.tdp, {:.0f} W when busy, "
-                  "-50 %/+100 %), because {}",
+                  "-50 %/+100 %): {}",
                   busy.watts, reason(so_far, cpu)));
   so_far.sensors.push_back(std::make_unique<EstimateSensor>(std::move(*stat), busy));
 }
