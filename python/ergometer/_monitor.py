@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
 from ._errors import ErgometerError
 from ._library import _core
@@ -91,6 +91,8 @@ class Monitor:
         self.synchronize = synchronize
         #: Windows that have ended, in order of their end.
         self.results: List[Energy] = []
+        #: Keys of the windows that begin() opened, by name, in order.
+        self._open: Dict[str, List[int]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._core: Optional[_core.Monitor] = None
@@ -107,6 +109,7 @@ class Monitor:
         """In the child, where there is one thread only: the parent's windows are not this process's."""
         self._lock = threading.Lock()
         self.results = []
+        self._open = {}
         self._stop.detach()
         self._core = None
 
@@ -127,23 +130,44 @@ class Monitor:
         core = self._ready()
         if self.synchronize:
             _wait_for_gpu()
-        return core.begin(name.encode("utf-8", "replace"))
+        key = core.begin(name.encode("utf-8", "replace"))
+        with self._lock:
+            self._open.setdefault(name, []).append(key)
+        return key
 
-    def end(self, key: int, count: Optional[int] = None) -> Energy:
-        """Closes a window. Raises ErgometerError when it is not open in this process."""
+    def end(self, key: Union[int, str], count: Optional[int] = None) -> Energy:
+        """Closes a window: by its key, or by its name, which means the one opened last of that name. Raises ErgometerError
+        when it is not open in this process."""
         core = self._ready()
         if self.synchronize:
             _wait_for_gpu()
-        ended = core.end(key)
+        ended = core.end(self._taken(key))
         ended["channels"] = [Channel(**channel) for channel in ended["channels"]]
         energy = Energy(count=count, **ended)
         with self._lock:
             self.results.append(energy)
         return energy
 
-    def cancel(self, key: int) -> None:
-        """Forgets an open window."""
-        self._ready().cancel(key)
+    def cancel(self, key: Union[int, str]) -> None:
+        """Forgets an open window, given as to end()."""
+        self._ready().cancel(self._taken(key))
+
+    def _taken(self, key: Union[int, str]) -> int:
+        """The key of an open window, which is no longer listed after."""
+        with self._lock:
+            if isinstance(key, str):
+                if key not in self._open:
+                    names = ", ".join(repr(name) for name in self._open) or "none"
+                    raise ErgometerError(f"no window named {key!r} is open", f"open are: {names}", "not_found")
+                name = key
+                key = self._open[name][-1]
+            else:
+                name = next((name for name, keys in self._open.items() if key in keys), "")
+            if name in self._open:
+                self._open[name].remove(key)
+                if not self._open[name]:
+                    del self._open[name]
+            return key
 
     def close(self) -> None:
         """Ends the thread. Open windows are forgotten. May be called twice."""

@@ -68,16 +68,31 @@ class Monitors(PackageCase):
                     twice = "no error"
                 except ergometer.ErgometerError as error:
                     twice = str(error)
+                inner = [monitor.begin("named"), monitor.begin("named")][-1]
+                monitor.end("named", count=1)
+                try:
+                    monitor.end(inner)
+                    inner = "no error"
+                except ergometer.ErgometerError as error:
+                    inner = str(error)
+                monitor.cancel("named")
+                try:
+                    monitor.end("named")
+                    unknown = "no error"
+                except ergometer.ErgometerError as error:
+                    unknown = str(error)
                 names = [r.name for r in monitor.results]
             try:
                 monitor.begin("late")
                 late = "no error"
             except ergometer.ErgometerError as error:
                 late = str(error)
-            print(json.dumps([values, call.__doc__, names, cancelled.result, failed.result, twice, late]))
+            print(json.dumps([values, call.__doc__, names, cancelled.result, failed.result, twice, late, inner, unknown]))
         """)
-        values, doc, names, cancelled, failed, twice, late = got
-        self.assertEqual((values, doc, names), ([2, 3], "Doc.", ["call", "call", "twice"]))
+        values, doc, names, cancelled, failed, twice, late, inner, unknown = got
+        self.assertEqual((values, doc, names), ([2, 3], "Doc.", ["call", "call", "twice", "named"]))
+        self.assertIn("open", inner)
+        self.assertIn("no window named 'named' is open", unknown)
         self.assertIsNone(cancelled)
         self.assertIsNone(failed)
         self.assertIn("open", twice)
