@@ -64,7 +64,10 @@
         ticks: { callback: (value) => plot.categories[value] ?? "" } };
     const low = Math.min(...values), high = Math.max(...values), log = low > 0 && high / low >= 50;
     const axis = { type: log ? "logarithmic" : "linear", title, ticks: { callback: (value) => pretty(value, plot.xUnit) } };
+    // Values that are all alike would be shown to their last digit, or about nothing.
+    const alike = high - low <= 0.02 * Math.abs(high);
     if (log) Object.assign(axis, { min: low / 1.15, max: high * 1.15 });
+    else if (alike && low > 0) Object.assign(axis, { min: low * 0.9, max: high * 1.1 });
     else axis.grace = "3%";
     const places = [...new Set(values)].sort((a, b) => a - b);
     if (!plot.xUnit && places.length <= 24)
