@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
 
 namespace ergo {
@@ -194,13 +195,14 @@ void find_odd_runs(StudyResults& results, std::size_t cell,
 }
 
 /// Nothing unless every good run has the quantity: a median over some would mislead.
-std::optional<ResultFigure> figure_of(const std::vector<const RunRecord*>& runs, const Read& read) {
+std::optional<ResultFigure> figure_of(const std::vector<const RunRecord*>& runs,
+                                      const Column& column) {
   std::vector<double> values;
   std::vector<double> below;
   std::vector<double> above;
   ResultFigure figure;
   for (const RunRecord* run : runs) {
-    const auto one = read(*run);
+    const auto one = column.read(*run);
     if (!one) return std::nullopt;
     values.push_back(one->value);
     below.push_back(one->value - one->low);
@@ -212,11 +214,13 @@ std::optional<ResultFigure> figure_of(const std::vector<const RunRecord*>& runs,
   if (values.empty()) return std::nullopt;
   const Estimate repeats = stats::median_interval(values);
   figure.runs = static_cast<int>(values.size());
-  // Joules, seconds, bytes and shares are never negative, whatever few repeats would allow.
-  figure.estimate = {
-      repeats.value,
-      std::max(0.0, repeats.value - std::hypot(repeats.value - repeats.low, stats::median(below))),
-      repeats.value + std::hypot(repeats.high - repeats.value, stats::median(above))};
+  // Joules, seconds, bytes and shares are never negative, and no share is beyond 1, whatever few
+  // repeats would allow.
+  const double low = repeats.value - std::hypot(repeats.value - repeats.low, stats::median(below));
+  const double high =
+      repeats.value + std::hypot(repeats.high - repeats.value, stats::median(above));
+  const double most = column.quantity.unit == "1" ? 1.0 : std::numeric_limits<double>::infinity();
+  figure.estimate = {repeats.value, std::max(0.0, low), std::min(most, high)};
   return figure;
 }
 
@@ -352,7 +356,7 @@ StudyResults study_results(const ExperimentRecord& record, ResultTitles titles) 
   for (const Column& column : columns) {
     bool present = column.always;
     for (ResultCell& cell : results.cells) {
-      if (auto figure = figure_of(runs[key_of(cell.parameters)], column.read)) {
+      if (auto figure = figure_of(runs[key_of(cell.parameters)], column)) {
         cell.figures.emplace(column.quantity.id, *figure);
         present = true;
       }

@@ -66,6 +66,18 @@ TEST(StudyResults, EnergiesAndTimesArePerItemAndMediansOverRuns) {
   EXPECT_DOUBLE_EQ(figure(first, "latency_p99_s").estimate.value, 0.7);
 }
 
+TEST(StudyResults, TheIntervalOfAShareStaysBetweenNothingAndAll) {
+  ExperimentRecord record;
+  for (const double busy : {30.0, 70.0, 99.0}) {
+    record.runs.push_back(run_at(112, 100, static_cast<int>(record.runs.size())));
+    record.runs.back().metrics.front().mean = busy;
+  }
+  const Estimate sm = figure(study_results(record).cells.front(), "sm").estimate;
+  EXPECT_DOUBLE_EQ(sm.value, 0.7);
+  EXPECT_EQ(sm.low, 0.0);
+  EXPECT_EQ(sm.high, 1.0);
+}
+
 TEST(StudyResults, TheIntervalIsNeverNarrowerThanOneRunsErrorBudget) {
   const StudyResults results = study_results(three_sizes());
   const Estimate e = figure(results.cells.back(), "nvidia_draw_absolute").estimate;
