@@ -383,7 +383,7 @@ Result<RunOutcome> Runner::run(const RunRequest& request, RunEvents& events) {
   MarkServerOptions mark_options;
   EdgeReader edges;
   mark_options.on_mark = [&](const MarkMessage& mark, int pid) {
-    if (mark.kind != MarkKind::event) edges.read();
+    edges.at(mark);
     open_windows.take(mark, pid);
   };
   if (state_->options.run_as) mark_options.owner = state_->options.run_as->uid;

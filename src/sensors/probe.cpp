@@ -100,7 +100,7 @@ SensorProbe probe_update_period(Sensor& sensor, Clock& clock, const ProbeOptions
   Instant start = begin;
   while (start < end && !seen_enough() && !stop.stop_requested()) {
     batch.clear();
-    sensor.expect_edge();  // every signal, also those that are read rarely
+    sensor.expect_edge(Sensor::Edge::run);  // every signal, also those that are read rarely
     const Result<void> read = sensor.read(clock, batch);
     const Instant done = clock.now();
     ++probe.reads;

@@ -63,9 +63,9 @@ class Sampler {
   /// One reading now, on the calling thread, beside those of the sampler's own: the edge of a
   /// window. Thread-safe.
   void tick();
-  /// As tick(), but of those sensors alone that pace themselves, and at most about once a period:
-  /// cheap enough for the edges of many short windows. Does nothing before start() and after
-  /// stop(). Thread-safe.
+  /// As tick(), but of those sensors alone that pace themselves, and of each at most once a period
+  /// and for 1 % of the time: cheap enough for the edges of many short windows. Does nothing before
+  /// start() and after stop(). Thread-safe.
   void edge();
 
   [[nodiscard]] SamplerStats stats() const;

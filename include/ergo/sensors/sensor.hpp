@@ -5,6 +5,7 @@
 #include "ergo/core/result.hpp"
 #include "ergo/sensors/signal.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -55,23 +56,25 @@ class Sensor {
   /// Some signals are read more rarely than asked because reading them is dear (a driver call of
   /// milliseconds). They are read at the first read, once in a while, and after expect_edge().
   [[nodiscard]] virtual bool paces() const { return false; }
-  /// A window begins or ends about now: the next read leaves nothing out.
-  void expect_edge() { edge_ = true; }
+  /// Something begins or ends about now. Of a window, the next read leaves no energy out; of the
+  /// run, it leaves nothing out.
+  enum class Edge { none, window, run };
+  void expect_edge(Edge edge) { edge_ = std::max(edge_, edge); }
 
   /// Notices since the last call, each once.
   std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
 
  protected:
   virtual Result<void> do_read(const Clock& clock, Batch& out) = 0;
-  /// Whether an edge was announced since the last call.
-  bool take_edge() { return std::exchange(edge_, false); }
+  /// The edge announced since the last call, if any.
+  Edge take_edge() { return std::exchange(edge_, Edge::none); }
 
   std::string name_;
   std::vector<SignalInfo> signals_;
   std::vector<std::string> notices_;
 
  private:
-  bool edge_ = false;
+  Edge edge_ = Edge::none;
 };
 
 /// Undoes the wrap of a counter of `range` distinct values (0 = does not wrap).

@@ -62,11 +62,14 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
     if (!result && (first_failure || result.error().code == Errc::lost)) first_failure = result;
     return !lost_;
   };
-  if (take_edge()) last_rare_.reset();
+  const Edge edge = take_edge();
+  if (edge != Edge::none) last_dear_.reset();
+  if (edge == Edge::run) last_rare_.reset();
+  const bool dear = due(last_dear_, now, rare_interval);
   const bool rare = due(last_rare_, now, rare_interval);
   if (!keep(read_fields(clock, rare, out))) return first_failure;
   if (!keep(read_polls(fast_polls_, clock, out))) return first_failure;
-  if (rare && !keep(read_polls(dear_polls_, clock, out))) return first_failure;
+  if (dear && !keep(read_polls(dear_polls_, clock, out))) return first_failure;
   if (slow && !keep(read_polls(slow_polls_, clock, out))) return first_failure;
   if (gpm_ && due(last_gpm_, now, gpm_interval) && !keep(read_gpm(clock, out)))
     return first_failure;

@@ -130,6 +130,7 @@ class BoardSensor final : public Sensor {
   std::size_t first_gpm_signal_ = 0;
 
   std::optional<Instant> last_slow_;
+  std::optional<Instant> last_dear_;
   std::optional<Instant> last_rare_;
   std::optional<Instant> last_gpm_;
   std::optional<Instant> last_processes_;

@@ -3,6 +3,7 @@
 
 #include "ergo/sensors/sensor.hpp"
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <utility>
@@ -21,12 +22,18 @@ class FakeSensor final : public Sensor {
   }
   void pace() { paces_ = true; }
   [[nodiscard]] bool paces() const override { return paces_; }
+  /// Reads so far that were announced as the edge of a window.
+  [[nodiscard]] int at_edges() const { return at_edges_; }
   void say(std::string text) { notices_.push_back(std::move(text)); }
 
  private:
-  Result<void> do_read(const Clock& clock, Batch& out) override { return read_(clock, out); }
+  Result<void> do_read(const Clock& clock, Batch& out) override {
+    if (take_edge() == Edge::window) ++at_edges_;
+    return read_(clock, out);
+  }
   Read read_;
   bool paces_ = false;
+  std::atomic<int> at_edges_ = 0;
 };
 
 /// Yields the number of the read, stamped now.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace ergo {
 namespace {
@@ -75,6 +76,26 @@ TEST_F(ManualTicks, AtAnEdgeSensorsThatPaceThemselvesAreReadAtMostOnceAPeriod) {
   delivered.clear();
   sampler.edge();  // after the end: nothing
   EXPECT_THAT(delivered, ElementsAre());
+}
+
+TEST_F(ManualTicks, ReadingAtEdgesTakesAtMostAHundredthOfTheTime) {
+  const FakeSensor* self = nullptr;
+  int known = 0;
+  FakeSensor dear("a", [&](const Clock&, Batch&) -> Result<void> {
+    if (std::exchange(known, self->at_edges()) != known) clock.advance(5_ms);
+    return {};
+  });
+  self = &dear;
+  dear.pace();
+  Sampler sampler({&dear}, timeline, clock, {});
+  sampler.start();
+  const Instant begin = clock.now();
+  while (clock.now() - begin < Seconds(10)) {
+    sampler.edge();
+    clock.advance(10_ms);
+  }
+  EXPECT_GE(dear.at_edges(), 15);
+  EXPECT_LE(dear.at_edges(), 20);
 }
 
 TEST_F(ManualTicks, AFailedReadIsAGapUpToTheNextGoodOne) {

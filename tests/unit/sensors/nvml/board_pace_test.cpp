@@ -26,7 +26,7 @@ TEST_F(Board, ACounterThatIsDearToReadIsReadOnceASecondAndAtEdges) {
   }
   EXPECT_EQ(powers, 30);
   EXPECT_EQ(fake.device().counter_calls - before, 3);
-  sensor.expect_edge();
+  sensor.expect_edge(Sensor::Edge::window);
   EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 1U);
   clock.advance(Seconds(0.1));
   EXPECT_EQ(read_values(sensor, clock).count("nvml.total_energy@gpu0"), 0U);
@@ -53,17 +53,19 @@ TEST_F(Board, ACounterThatIsCheapIsReadInTheOneCallOfEachTick) {
   EXPECT_EQ(fake.device().field_calls - before, 5);
 }
 
-TEST_F(Board, ThrottleTimesAreReadOnceASecondAndAtEdges) {
+TEST_F(Board, ThrottleTimesAreReadOnceASecondAndAtTheEdgesOfARun) {
   fake.add_current_fields();
   Sensor& sensor = open();
   std::size_t reads = 0;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 21; ++i) {
     reads += read_values(sensor, clock).count("gpu0.throttled_power_ns");
     clock.advance(Seconds(0.1));
   }
-  EXPECT_EQ(reads, 2U);
+  EXPECT_EQ(reads, 3U);
   ASSERT_TRUE(sensor.paces());
-  sensor.expect_edge();
+  sensor.expect_edge(Sensor::Edge::window);
+  EXPECT_EQ(read_values(sensor, clock).count("gpu0.throttled_power_ns"), 0U);
+  sensor.expect_edge(Sensor::Edge::run);
   EXPECT_EQ(read_values(sensor, clock).count("gpu0.throttled_power_ns"), 1U);
 }
 
