@@ -123,6 +123,7 @@ constexpr std::string_view page_style = R"(
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+td { white-space: nowrap; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 svg { width: 100%; max-width: 46rem; height: auto; font: 12px system-ui, sans-serif; }
 svg text { fill: currentColor; } .axis, .grid { stroke: currentColor; stroke-width: 1; fill: none; }
@@ -161,7 +162,8 @@ std::string limits_html(const LimitsResults& results, const LimitsTitles& titles
   for (const std::string& gpu : gpus_of(results))
     text += fmt::format("<h3>{}</h3>\n{}", escape_html(gpu), limit_curves_svg(results, gpu));
   text +=
-      "<p>Points are measured; bands are 95 % intervals of what the default and one low limit "
+      "<p>Points are what the runs gave; bands are 95 % intervals of what the default and one low "
+      "limit "
       "predict with the workload left out.</p>\n";
   text += fmt::format("<h2>{}</h2>\n{}{}", pareto_head, pareto_svg(results),
                       html_table(pareto_table(results)));
