@@ -59,7 +59,7 @@ struct Sampler::State {
 
   void tick();
   void edge();
-  void expect_edges();
+  void expect(Sensor::Edge edge);
   void add_cpu(Seconds used);
   void read(Slot& slot);
   void failed(Slot& slot, const Error& error, Instant at);
@@ -92,6 +92,7 @@ Sampler::~Sampler() {
 void Sampler::start() {
   if (state_->started) return;
   state_->started = true;
+  state_->expect(Sensor::Edge::run);
   tick();
   state_->thread = std::jthread([s = state_.get()](const std::stop_token& stop) { s->run(stop); });
 }
@@ -101,13 +102,14 @@ void Sampler::stop() {
   state_->started = false;
   state_->thread.request_stop();
   state_->thread.join();
+  state_->expect(Sensor::Edge::run);
   tick();
   state_->close_gaps(state_->clock.now());
 }
 
 void Sampler::tick() {
   const Seconds before = thread_cpu_time();
-  state_->expect_edges();
+  state_->expect(Sensor::Edge::window);
   state_->tick();
   state_->add_cpu(thread_cpu_time() - before);
 }
@@ -181,10 +183,10 @@ void Sampler::State::tick() {
   if (observer) deliver();
 }
 
-void Sampler::State::expect_edges() {
+void Sampler::State::expect(Sensor::Edge edge) {
   const std::lock_guard one_at_a_time(reading);
   for (const Slot& slot : slots)
-    slot.sensor->expect_edge(Sensor::Edge::run);
+    slot.sensor->expect_edge(edge);
 }
 
 void Sampler::State::edge() {
