@@ -8,8 +8,8 @@
 namespace ergo {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(Latency, OneNumberPerLineInAnyNotation) {
   EXPECT_THAT(*parse_latencies("1.5e-03\n0.002\n\n"), ElementsAre(0.0015, 0.002));

@@ -8,8 +8,8 @@
 namespace ergo {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(Plan, AnAxisIsAListOrARange) {
   EXPECT_THAT(Axis::parse("size=112..336:112")->values, ElementsAre("112", "224", "336"));
