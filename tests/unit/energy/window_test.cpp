@@ -65,8 +65,8 @@ TEST(Windows, OneReadingIsNoMeasurement) {
   timeline.add(board_counter("gpu2"));
   const WindowEnergy energy = measure(timeline, window(0, 10));
   EXPECT_TRUE(energy.channels.empty());
-  EXPECT_THAT(energy.warnings, Contains(HasSubstr("only once")));
-  EXPECT_THAT(energy.warnings, Contains(HasSubstr("never read")));
+  EXPECT_THAT(energy.warnings, Contains(HasSubstr("only one reading")));
+  EXPECT_THAT(energy.warnings, Contains(HasSubstr("no reading")));
 }
 
 TEST(Windows, OneShorterThanThePeriodIsUncertainButNotEmpty) {
