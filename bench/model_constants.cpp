@@ -2,7 +2,9 @@
 // one, for each of them. Prints what each domain's absence would have chosen, the scores of those
 // choices on the domains that did not see them, and the median choice.
 //
-//   model_constants DATA.csv...      each file one domain; minutes of two cores
+//   model_constants [--only PREFIX] DATA.csv...   each file one domain; minutes of two cores
+//
+// With --only, the constants whose names begin with PREFIX ("caution"); the others stay.
 
 #include "ergo/model/evaluate.hpp"
 #include "model/constants.hpp"
@@ -40,33 +42,39 @@ const std::vector<double> half_to_double{0.5, 0.7, 1.4, 2.0};
 
 #define ERGO_CONSTANT(member) #member, [](Constants & c) -> double& { return c.member; }
 
-const std::vector<Choice>& choices() {
-  static const std::vector<Choice> all{
-      {ERGO_CONSTANT(caution.price), {0.33, 0.5, 0.67, 1.33, 2.0}},
-      {ERGO_CONSTANT(caution.most_likely), {0.6, 0.8, 1.4, 2.0}},
-      {ERGO_CONSTANT(caution.clearly), {0.84, 0.92}},
-      {ERGO_CONSTANT(law.sharpness), {0.4, 0.6, 1.4, 2.0}, true},
-      {ERGO_CONSTANT(law.governor), {0.25, 0.5, 1.6, 2.5}, true},
-      {ERGO_CONSTANT(law.noise), half_to_double, true},
-      {ERGO_CONSTANT(law.own_mean), {0.3, 0.5, 2.0, 4.0}},
-      {ERGO_CONSTANT(law.own_spread), {0.25, 0.5, 2.0, 4.0}},
-      {ERGO_CONSTANT(law.foreign_mean), {0.25, 0.5, 2.0, 4.0}, true},
-      {ERGO_CONSTANT(law.foreign_spread), {0.25, 0.5, 2.0, 4.0}, true},
-      {ERGO_CONSTANT(kernel.limit_length), half_to_double},
-      {ERGO_CONSTANT(kernel.headroom_length), half_to_double},
-      {ERGO_CONSTANT(kernel.shared), half_to_double},
-      {ERGO_CONSTANT(kernel.workload), half_to_double},
-      {ERGO_CONSTANT(kernel.curve), half_to_double},
-      {ERGO_CONSTANT(kernel.curve_length), half_to_double},
-      {ERGO_CONSTANT(kernel.noise), half_to_double},
-      {ERGO_CONSTANT(transfer.power), half_to_double},
-      {ERGO_CONSTANT(transfer.time), half_to_double},
-      {ERGO_CONSTANT(transfer.length), half_to_double},
-      {ERGO_CONSTANT(transfer.noise), half_to_double},
-      {ERGO_CONSTANT(mixture.even), {0.33, 3.0}},
-      {ERGO_CONSTANT(mixture.like_power), half_to_double},
-      {ERGO_CONSTANT(mixture.like_slowdown), half_to_double},
-      {ERGO_CONSTANT(mixture.background), {0.33, 3.0}}};
+std::vector<Choice> choices_of(const std::string& prefix) {
+  std::vector<Choice> all{{ERGO_CONSTANT(caution.price), {0.33, 0.5, 0.67, 1.33, 2.0}},
+                          {ERGO_CONSTANT(caution.most_likely), {0.6, 0.8, 1.4, 2.0}},
+                          {ERGO_CONSTANT(caution.clearly), {0.84, 0.92}},
+                          {ERGO_CONSTANT(caution.noise), {0.33, 0.67, 1.33}},
+                          {ERGO_CONSTANT(law.sharpness), {0.4, 0.6, 1.4, 2.0}, true},
+                          {ERGO_CONSTANT(law.governor), {0.25, 0.5, 1.6, 2.5}, true},
+                          {ERGO_CONSTANT(law.noise), half_to_double, true},
+                          {ERGO_CONSTANT(law.own_mean), {0.3, 0.5, 2.0, 4.0}},
+                          {ERGO_CONSTANT(law.own_spread), {0.25, 0.5, 2.0, 4.0}},
+                          {ERGO_CONSTANT(law.foreign_mean), {0.25, 0.5, 2.0, 4.0}, true},
+                          {ERGO_CONSTANT(law.foreign_spread), {0.25, 0.5, 2.0, 4.0}, true},
+                          {ERGO_CONSTANT(kernel.limit_length), half_to_double},
+                          {ERGO_CONSTANT(kernel.headroom_length), half_to_double},
+                          {ERGO_CONSTANT(kernel.shared), half_to_double},
+                          {ERGO_CONSTANT(kernel.workload), half_to_double},
+                          {ERGO_CONSTANT(kernel.curve), half_to_double},
+                          {ERGO_CONSTANT(kernel.curve_length), half_to_double},
+                          {ERGO_CONSTANT(kernel.noise), half_to_double},
+                          {ERGO_CONSTANT(transfer.power), half_to_double},
+                          {ERGO_CONSTANT(transfer.time), half_to_double},
+                          {ERGO_CONSTANT(transfer.length), half_to_double},
+                          {ERGO_CONSTANT(transfer.noise), half_to_double},
+                          {ERGO_CONSTANT(shapes.level), half_to_double, true},
+                          {ERGO_CONSTANT(shapes.smooth), half_to_double, true},
+                          {ERGO_CONSTANT(shapes.length), half_to_double, true},
+                          {ERGO_CONSTANT(shapes.least), half_to_double, true},
+                          {ERGO_CONSTANT(shapes.noise), half_to_double, true},
+                          {ERGO_CONSTANT(mixture.even), {0.33, 3.0}},
+                          {ERGO_CONSTANT(mixture.like_power), half_to_double},
+                          {ERGO_CONSTANT(mixture.like_slowdown), half_to_double},
+                          {ERGO_CONSTANT(mixture.background), {0.33, 3.0}}};
+  std::erase_if(all, [&](const Choice& c) { return std::string(c.name).rfind(prefix, 0) != 0; });
   return all;
 }
 
@@ -144,11 +152,12 @@ double relative(const Losses& tried, const Losses& start, std::size_t held_out) 
 }
 
 /// One setting for each held-out domain.
-std::vector<Constants> chosen(const std::vector<DataSource>& sources) {
+std::vector<Constants> chosen(const std::vector<DataSource>& sources,
+                              const std::vector<Choice>& choices) {
   Constants start;
   const Losses at_start = losses_of(sources, start, true, true);
   std::vector<Constants> best(sources.size());
-  for (const Choice& choice : choices()) {
+  for (const Choice& choice : choices) {
     std::vector<double> least(sources.size(), 1.0 - worth_changing);
     std::cout << fmt::format("{:<24}", choice.name);
     for (double factor : choice.factors) {
@@ -217,7 +226,12 @@ void print_comparison(const std::vector<DataSource>& sources, const std::vector<
 
 int main(int argc, char** argv) {
   std::vector<DataSource> sources;
+  std::string prefix;
   for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--only" && i + 1 < argc) {
+      prefix = argv[++i];
+      continue;
+    }
     auto table = ergo::read_sweep_table(argv[i]);
     if (!table) {
       std::cerr << table.error().text() << "\n";
@@ -226,14 +240,15 @@ int main(int argc, char** argv) {
     sources.push_back({argv[i], std::move(table).value()});
   }
   if (sources.size() < 3) {
-    std::cerr << "usage: model_constants DATA.csv...  (three files or more)\n";
+    std::cerr << "usage: model_constants [--only PREFIX] DATA.csv...  (three files or more)\n";
     return 2;
   }
   std::cout << "change of the loss, mean over the domains held out\n";
-  const std::vector<Constants> nested = chosen(sources);
+  const std::vector<Choice> choices = choices_of(prefix);
+  const std::vector<Constants> nested = chosen(sources, choices);
   std::cout << "\nconstant: built in | chosen without each domain in turn | median\n";
   Constants final;
-  for (const Choice& choice : choices()) {
+  for (const Choice& choice : choices) {
     std::vector<double> values;
     std::string row;
     for (Constants c : nested) {

@@ -160,7 +160,7 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   advice.repeat_w = doubtful(curve);
 
   const double host_w = curve.host_w.value_or(0.0);
-  const Decision decision{options.objective, options.max_slowdown, host_w};
+  const Decision decision{options.objective, options.max_slowdown, host_w, judged_by_runs};
   const auto predictions = predict_curve(method, {curve, {limits.front(), limits.back()}, limits});
   const auto known = taken_as_known(predictions, curve);
   const std::size_t choice = decide(known, decision);

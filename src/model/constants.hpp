@@ -7,7 +7,7 @@
 namespace ergo {
 
 struct Constants {
-  Caution caution;
+  Caution caution = judged_by_runs;
 
   /// The prior of the law's parameters. Counts are in workloads: what the population weighs beside
   /// the training curves.
@@ -41,6 +41,15 @@ struct Constants {
     double same_workload =
         4.0;  ///< how much more another configuration of the same workload counts
   } transfer;
+
+  /// Slowdown against the share of power, carried over from other cards. Of its logarithm.
+  struct Shapes {
+    double level = 0.35;   ///< sd between curves, common to all depths
+    double smooth = 0.25;  ///< and what changes with the depth,
+    double length = 0.3;   ///< over this much of ln of power
+    double least = 0.02;   ///< slowdowns are told apart above this
+    double noise = 0.02;   ///< sd of one measurement's log time
+  } shapes;
 
   struct Mixture {
     double even = 0.15;          ///< how strongly weights are drawn towards equal ones

@@ -48,7 +48,7 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
     double cost = log_expected_cost(p, decision);
     if (decision.max_slowdown) {
       const double slowdown = p.log_time - predictions[top].log_time;
-      const double sd = std::sqrt(std::max(p.var_time, 1e-12));
+      const double sd = std::hypot(std::sqrt(std::max(p.var_time, 0.0)), decision.caution.noise);
       if (slowdown > std::log1p(*decision.max_slowdown)) continue;
       const double breaking = std::log1p(decision.caution.clearly * *decision.max_slowdown);
       const double breaks = stats::student_t_cdf((slowdown - breaking) / sd, freedom);

@@ -9,9 +9,9 @@
 namespace ergo {
 
 const std::vector<std::string>& method_names() {
-  static const std::vector<std::string> names = {"ergo",      "physical",  "nearest",
-                                                 "gp",        "quadratic", "linear",
-                                                 "gpyjoules", "constant",  "default"};
+  static const std::vector<std::string> names = {"ergo",     "physical",  "nearest", "gp",
+                                                 "shapes",   "quadratic", "linear",  "gpyjoules",
+                                                 "constant", "default"};
   return names;
 }
 
@@ -20,6 +20,7 @@ Result<std::unique_ptr<Method>> make_method(std::string_view name,
   if (name == "physical") return make_physical(fits);
   if (name == "nearest") return make_nearest(fits);
   if (name == "gp") return make_gaussian_process(fits);
+  if (name == "shapes") return make_shapes(fits);
   if (name == "ergo") return make_ensemble(fits);
   if (name == "quadratic") return make_polynomial("quadratic", 2);
   if (name == "linear") return make_polynomial("linear", 1);

@@ -17,6 +17,7 @@ std::unique_ptr<Method> make_gpyjoules();
 std::unique_ptr<Method> make_nearest(const std::shared_ptr<CurveFits>& fits);
 std::unique_ptr<Method> make_physical(std::shared_ptr<CurveFits> fits);
 std::unique_ptr<Method> make_gaussian_process(std::shared_ptr<CurveFits> fits);
+std::unique_ptr<Method> make_shapes(const std::shared_ptr<CurveFits>& fits);
 std::unique_ptr<Method> make_ensemble(std::shared_ptr<CurveFits> fits);
 
 /// As make_method, with fits of training curves shared between methods.

@@ -13,7 +13,11 @@ namespace ergo {
 struct Caution {
   double clearly = 1.2;
   double most_likely = 0.35;  ///< largest probability of breaking it, whatever that saves
-  double price = 0.15;        ///< below that: how much cost a probability of 1 counts as
+  double price = 0.25;        ///< below that: how much cost a probability of 1 counts as
+  /// How far a measured slowdown lies from the true one (standard deviation of the logarithm): a
+  /// promise that is judged by single runs, which scatter, wants more distance than one judged by
+  /// windows of known precision.
+  double noise = 0.0;
 };
 
 struct Decision {
@@ -22,6 +26,9 @@ struct Decision {
   double host_w = 0.0;                 ///< power of the host, which a slower run costs for longer
   Caution caution = {};
 };
+
+/// Where a promise is judged by runs of a sweep: the repeats' noise of public data, as in predict.
+inline constexpr Caution judged_by_runs{.noise = 0.015};
 
 /// The index into `predictions` (not empty, ascending by limit) of the limit to choose. Limits
 /// whose slowdown is likely above `max_slowdown` are left out, and the probability of breaking it

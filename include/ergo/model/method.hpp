@@ -70,9 +70,9 @@ class Method {
   }
 };
 
-/// "ergo" (the default: the combination), its parts "physical", "nearest", "gp", and the baselines
-/// "gpyjoules", "linear", "quadratic", "constant" (one limit per GPU), "default" (never change the
-/// limit).
+/// "ergo" (the default: the combination), its parts "physical", "nearest", "gp" and "shapes", and
+/// the baselines "gpyjoules", "linear", "quadratic", "constant" (one limit per GPU), "default"
+/// (never change the limit).
 const std::vector<std::string>& method_names();
 
 /// Errors: invalid_argument with the known names as the remedy.
