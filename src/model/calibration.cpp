@@ -14,7 +14,7 @@ constexpr double of_time = 1;
 constexpr double of_energy = 2;
 constexpr double of_edp = 5;
 
-struct Error {
+struct Miss {
   double size = 0.0;
   double variance = 0.0;  ///< the members' own
   double weight = 1.0;
@@ -93,16 +93,16 @@ Weights best_weights(const std::vector<Trial>& trials, double even) {
 }
 
 /// ln likelihood of the errors under Student's t with 4 degrees of freedom, without constants.
-double log_likelihood(const std::vector<Error>& errors, const Spread& spread, double measurements) {
+double log_likelihood(const std::vector<Miss>& errors, const Spread& spread, double measurements) {
   double sum = 0;
-  for (const Error& e : errors) {
+  for (const Miss& e : errors) {
     const double v = variance_of(spread, e.variance, measurements);
     sum -= e.weight * (0.5 * std::log(v) + 2.5 * std::log1p(e.size * e.size / (4 * v)));
   }
   return sum;
 }
 
-Spread most_likely(const std::vector<Error>& errors, double measurements) {
+Spread most_likely(const std::vector<Miss>& errors, double measurements) {
   Spread best = unscaled(measurements);
   double most = -1e300;
   for (double scale : {0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0}) {
@@ -118,21 +118,21 @@ Spread most_likely(const std::vector<Error>& errors, double measurements) {
 }
 
 /// With the 97.5 % quantile: a handful of workloads is a small sample.
-void set_tail(Spread& spread, const std::vector<Error>& errors, double measurements) {
+void set_tail(Spread& spread, const std::vector<Miss>& errors, double measurements) {
   std::vector<std::pair<double, double>> sizes;
-  for (const Error& e : errors) {
+  for (const Miss& e : errors) {
     const double sd = std::sqrt(variance_of(spread, e.variance, measurements));
     sizes.emplace_back(std::abs(e.size) / sd, e.weight);
   }
   spread.tail = std::max(weighted_quantile(sizes, 0.975), 1.5);
 }
 
-struct Errors {
-  std::vector<Error> time, energy, edp;
+struct Misses {
+  std::vector<Miss> time, energy, edp;
 };
 
-Errors errors_of(const std::vector<Trial>& trials, const Weights& weights) {
-  Errors errors;
+Misses misses_of(const std::vector<Trial>& trials, const Weights& weights) {
+  Misses errors;
   for (const Trial& t : trials) {
     const Prediction p = mixed(t.predicted, weights);
     const double dt = p.log_time - t.log_time;
@@ -144,7 +144,7 @@ Errors errors_of(const std::vector<Trial>& trials, const Weights& weights) {
   return errors;
 }
 
-void set_tails(Calibration& c, const Errors& errors) {
+void set_tails(Calibration& c, const Misses& errors) {
   set_tail(c.time, errors.time, of_time);
   set_tail(c.energy, errors.energy, of_energy);
   set_tail(c.edp, errors.edp, of_edp);
@@ -174,7 +174,7 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
   even.fill(1.0 / most_members);
   if (trials.empty()) return uncalibrated(even);
   Calibration c = uncalibrated(best_weights(trials, constants.even));
-  const Errors errors = errors_of(trials, c.weights);
+  const Misses errors = misses_of(trials, c.weights);
   c.time = most_likely(errors.time, of_time);
   c.energy = most_likely(errors.energy, of_energy);
   c.edp = most_likely(errors.edp, of_edp);
@@ -184,7 +184,7 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
 
 Calibration calibrated_tails(const std::vector<Trial>& trials, const Weights& weights) {
   Calibration c = uncalibrated(weights);
-  if (!trials.empty()) set_tails(c, errors_of(trials, weights));
+  if (!trials.empty()) set_tails(c, misses_of(trials, weights));
   return c;
 }
 
