@@ -1,6 +1,9 @@
 #include "ergo/core/clock.hpp"
 
 #include <fmt/format.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <ctime>
 
@@ -21,18 +24,21 @@ Instant SystemClock::now() const noexcept {
   return Instant{read_clock_ns(CLOCK_MONOTONIC)};
 }
 
+/// One system call per wait and next to no memory: a condition variable takes a second call, to
+/// wake nobody, each time that it runs out.
 bool SystemClock::sleep_until(Instant t, std::stop_token stop) {
-  // A condition variable wakes at once on a stop request; its steady clock is CLOCK_MONOTONIC on
-  // Linux. condition_variable_any takes the token itself, but allocates memory at every call.
-  std::mutex mutex;
-  std::condition_variable wake;
+  std::atomic<std::uint32_t> woken = 0;
   const std::stop_callback on_stop(stop, [&] {
-    const std::lock_guard seen_or_waiting(mutex);
-    wake.notify_one();
+    woken = 1;
+    ::syscall(SYS_futex, &woken, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   });
-  std::unique_lock lock(mutex);
-  const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(t.ns)};
-  wake.wait_until(lock, until, [&] { return stop.stop_requested() || now() >= t; });
+  const timespec until{static_cast<std::time_t>(t.ns / ns_per_s),
+                       static_cast<long>(t.ns % ns_per_s)};
+  // Ends by the time (CLOCK_MONOTONIC), a stop request, or for no reason.
+  while (woken == 0 && now() < t) {
+    ::syscall(SYS_futex, &woken, FUTEX_WAIT_BITSET_PRIVATE, 0, &until, nullptr,
+              FUTEX_BITSET_MATCH_ANY);
+  }
   return !stop.stop_requested();
 }
 
@@ -48,6 +54,11 @@ void ManualClock::set(Instant t) {
     now_ns_ = t.ns;
   }
   moved_.notify_all();
+}
+
+WallAnchor ManualClock::wall() const {
+  const Instant at = now();
+  return wall_at_zero_ns_ ? WallAnchor{at, *wall_at_zero_ns_ + at.ns} : WallAnchor::now();
 }
 
 WallAnchor WallAnchor::now() {

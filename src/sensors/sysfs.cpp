@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 
 namespace ergo::sysfs {
 namespace {
@@ -96,6 +98,11 @@ Result<std::optional<double>> Attribute::number() {
   if (!size) return size.error();
   const std::string_view raw = trim({buffer.data(), *size});
   if (raw.empty()) return std::optional<double>{};
+  // Most files hold a whole number, and are read at every tick.
+  std::uint64_t whole = 0;
+  const auto [end, failure] = std::from_chars(raw.data(), raw.data() + raw.size(), whole);
+  if (failure == std::errc{} && end == raw.data() + raw.size())
+    return std::optional<double>{static_cast<double>(whole)};
   const auto value = parse_double(raw);
   if (!value) return Error{Errc::corrupt, path_.string() + ": " + value.error().message, {}};
   return std::optional<double>{*value};
