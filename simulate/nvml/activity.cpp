@@ -42,14 +42,9 @@ std::uint64_t reasons(const Gpu& gpu) {
   return bits;
 }
 
-struct Sample {  // nvmlSample_t
-  unsigned long long time_us;
-  abi::Value value;
-};
-
 // nvmlSamplingType_t
 enum SampleType : int {
-  kTotalPower = 0,
+  kTotalPower = abi::samples_total_power,
   kGpuUtilization = 1,
   kMemoryUtilization = 2,
   kCoreClock = 5,
@@ -75,17 +70,17 @@ bool last_level(const Gpu& gpu, int type, unsigned& level) {
 }
 
 void give_sample(std::int64_t t_ns, unsigned level, unsigned long long after_us, unsigned room,
-                 Sample* out, unsigned& count) {
+                 abi::Sample* out, unsigned& count) {
   const unsigned long long time_us = unix_us(t_ns);
   if (time_us <= after_us || count >= room) return;
-  out[count].time_us = time_us;
+  out[count].timestamp = time_us;
   out[count].value.ull = 0;
   out[count].value.ui = level;
   ++count;
 }
 
 abi::Return give_samples(const Gpu& gpu, int type, unsigned long long after_us, unsigned* count,
-                         Sample* out) {
+                         abi::Sample* out) {
   unsigned level = 0;
   if (type != kTotalPower && !last_level(gpu, type, level)) return abi::not_supported;
   const unsigned held = type == kTotalPower ? static_cast<unsigned>(gpu.sensor.held()) : 1;
@@ -245,11 +240,11 @@ ERGO_SIM_EXPORT abi::Return nvmlDeviceGetSupportedClocksThrottleReasons(abi::Dev
 
 ERGO_SIM_EXPORT abi::Return nvmlDeviceGetSamples(abi::Device device, int type,
                                                  unsigned long long after_us, int* value_type,
-                                                 unsigned* count, void* out) {
+                                                 unsigned* count, abi::Sample* out) {
   if (value_type == nullptr || count == nullptr) return abi::invalid_argument;
   return query(device, [&](const Gpu& gpu) {
     *value_type = abi::value_unsigned_int;
-    return give_samples(gpu, type, after_us, count, static_cast<Sample*>(out));
+    return give_samples(gpu, type, after_us, count, out);
   });
 }
 

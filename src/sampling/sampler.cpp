@@ -20,6 +20,10 @@ constexpr Seconds cpu_interval{0.5};
 /// the measured program waiting.
 constexpr double edge_share = 0.01;
 
+/// Devices and meters that stamp their values hand out older ones, too. Those from shortly before
+/// the first tick tell of the power at the begin of a window.
+constexpr Seconds kept_from_before{2.0};
+
 /// One sensor and what the sampler remembers of it between ticks.
 struct Slot {
   Sensor* sensor = nullptr;
@@ -224,8 +228,16 @@ void Sampler::State::read(Slot& slot) {
     done = Error{Errc::unavailable, "unknown failure", {}};
   }
   const Instant after = clock.now();
-  for (const Batch::Entry& entry : slot.batch.entries())
+  bool from_before = false;
+  for (const Batch::Entry& entry : slot.batch.entries()) {
+    if (entry.sample.time < *origin - kept_from_before) {
+      from_before = true;
+      continue;
+    }
     timeline.append(slot.ids.at(entry.signal), entry.sample);
+  }
+  // What a device or a meter had kept is no part of this recording.
+  if (from_before) slot.batch.drop_before(*origin - kept_from_before);
   {
     const std::lock_guard lock(mutex);
     const Seconds call = after - before;

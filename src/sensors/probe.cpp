@@ -32,8 +32,10 @@ struct Watch {
   std::size_t changes = 0;
   std::vector<double> periods;
   std::vector<double> steps;
+  bool stamped = false;  ///< values bear the time at which the device made them
 
-  void see(const Sample& sample) {
+  void see(const Sample& sample, Instant asked) {
+    stamped = stamped || sample.time < asked;
     if (read) steps.push_back((sample.time - *read).value());
     read = sample.time;
     if (value && sample.value != *value) {
@@ -66,7 +68,8 @@ SignalProbe result_of(Watch& watch, const SignalInfo& info) {
   const double allowed = tolerance(probe.claimed);
   const bool faster = lower < probe.claimed.value() - allowed;
   const bool slower = probe.regular && (*probe.update_period - probe.claimed).value() > allowed;
-  probe.disagrees = faster || slower;
+  // Values with a time of their own claim no period.
+  probe.disagrees = !(watch.stamped && probe.claimed.value() == 0.0) && (faster || slower);
   return probe;
 }
 
@@ -112,7 +115,7 @@ SensorProbe probe_update_period(Sensor& sensor, Clock& clock, const ProbeOptions
       if (read.error().code == Errc::lost) break;
     }
     for (const Batch::Entry& entry : batch.entries()) {
-      if (watch_of[entry.signal] != nullptr) watch_of[entry.signal]->see(entry.sample);
+      if (watch_of[entry.signal] != nullptr) watch_of[entry.signal]->see(entry.sample, start);
     }
     const Seconds pause = (done - start) * (1.0 / options.max_load);
     if (!clock.sleep_until(start + std::max(options.poll_period, pause), stop)) break;

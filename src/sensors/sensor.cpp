@@ -8,6 +8,10 @@ void Batch::add(std::size_t signal, double value, Instant before, Instant after)
                                      static_cast<float>(static_cast<double>(distance) * 0.5e-9)}});
 }
 
+void Batch::drop_before(Instant oldest) {
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.sample.time < oldest; });
+}
+
 double WrapCounter::update(double raw, bool* fell) {
   if (fell != nullptr) *fell = false;
   if (first_) {

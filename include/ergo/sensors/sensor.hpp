@@ -26,6 +26,8 @@ class Batch {
   /// Adds a value read between `before` and `after`.
   void add(std::size_t signal, double value, Instant before, Instant after);
   void clear() { entries_.clear(); }
+  /// Removes what was read before `begin`.
+  void drop_before(Instant oldest);
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
 
  private:

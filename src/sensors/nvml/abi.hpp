@@ -192,6 +192,15 @@ static_assert(sizeof(FieldValue) == 40 && offsetof(FieldValue, timestamp) == 8 &
               offsetof(FieldValue, value_type) == 24 && offsetof(FieldValue, status) == 28 &&
               offsetof(FieldValue, value) == 32);
 
+// nvmlSamplingType_t
+inline constexpr int samples_total_power = 0;  // mW
+
+struct Sample {
+  unsigned long long timestamp;  // µs since 1970
+  Value value;
+};
+static_assert(sizeof(Sample) == 16 && offsetof(Sample, value) == 8);
+
 struct ProcessUtilizationSample {
   unsigned pid;
   unsigned long long timestamp;  // µs since 1970
@@ -278,6 +287,7 @@ using DeviceGetCudaComputeCapability = Return(Device, int*, int*);
 using DeviceGetFieldValues = Return(Device, int, FieldValue*);
 using DeviceGetTotalEnergyConsumption = Return(Device, unsigned long long*);
 using DeviceGetPowerUsage = Return(Device, unsigned*);
+using DeviceGetSamples = Return(Device, int, unsigned long long, int*, unsigned*, Sample*);
 using DeviceGetUtilizationRates = Return(Device, Utilization*);
 using DeviceGetMemoryInfo = Return(Device, Memory*);
 using DeviceGetMemoryInfo_v2 = Return(Device, MemoryV2*);

@@ -23,25 +23,29 @@ bool due(std::optional<Instant>& last, Instant now, Seconds interval) {
 
 }  // namespace
 
-std::optional<double> number_of(const abi::FieldValue& value) {
-  switch (value.value_type) {
+std::optional<double> number_of(int value_type, const abi::Value& value) {
+  switch (value_type) {
     case abi::value_double:
-      return std::isfinite(value.value.d) ? std::optional(value.value.d) : std::nullopt;
+      return std::isfinite(value.d) ? std::optional(value.d) : std::nullopt;
     case abi::value_unsigned_int:
-      return value.value.ui;
+      return value.ui;
     case abi::value_unsigned_long:
-      return static_cast<double>(value.value.ul);
+      return static_cast<double>(value.ul);
     case abi::value_unsigned_long_long:
-      return static_cast<double>(value.value.ull);
+      return static_cast<double>(value.ull);
     case abi::value_signed_long_long:
-      return static_cast<double>(value.value.sll);
+      return static_cast<double>(value.sll);
     case abi::value_signed_int:
-      return value.value.si;
+      return value.si;
     case abi::value_unsigned_short:
-      return value.value.us;
+      return value.us;
     default:
       return std::nullopt;
   }
+}
+
+std::optional<double> number_of(const abi::FieldValue& value) {
+  return number_of(value.value_type, value.value);
 }
 
 double BoardCounter::update(double millijoules, bool is_32_bit, bool& restarted) {
@@ -63,12 +67,17 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
     return !lost_;
   };
   const Edge edge = take_edge();
-  if (edge != Edge::none) last_dear_.reset();
+  if (edge != Edge::none) {
+    last_dear_.reset();
+    last_samples_.reset();
+  }
   if (edge == Edge::run) last_rare_.reset();
   const bool dear = due(last_dear_, now, rare_interval);
   const bool rare = due(last_rare_, now, rare_interval);
   if (!keep(read_fields(clock, rare, out))) return first_failure;
   if (!keep(read_polls(fast_polls_, clock, out))) return first_failure;
+  if (samples_ && due(last_samples_, now, slow_interval) && !keep(read_samples(clock, out)))
+    return first_failure;
   if (dear && !keep(read_polls(dear_polls_, clock, out))) return first_failure;
   if (slow && !keep(read_polls(slow_polls_, clock, out))) return first_failure;
   if (gpm_ && due(last_gpm_, now, gpm_interval) && !keep(read_gpm(clock, out)))
@@ -185,6 +194,23 @@ void BoardSensor::pace_counter(std::size_t signal, Seconds cost) {
     return value.status;
   };
   dear_polls_.push_back(std::move(poll));
+}
+
+Result<void> BoardSensor::read_samples(const Clock& clock, Batch& out) {
+  abi::Return status = abi::success;
+  for (const PowerSamples::Reading& reading : samples_->read(*library_, clock, status))
+    out.add(samples_signal_, reading.watts, reading.at, reading.at);
+  if (means_lost(status)) {
+    lost_ = true;
+    return lost_error();
+  }
+  if (samples_->misdated()) {
+    notices_.push_back(id_ +
+                       ": the driver's power samples bear the time of another clock; the latest "
+                       "value is asked for instead (nvml.power_usage)");
+    samples_.reset();
+  }
+  return {};
 }
 
 Result<void> BoardSensor::read_processes(const Clock& clock, Batch& out) {

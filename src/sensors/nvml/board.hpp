@@ -5,6 +5,7 @@
 #include "ergo/sensors/sensor.hpp"
 #include "sensors/nvml/gpm.hpp"
 #include "sensors/nvml/processes.hpp"
+#include "sensors/nvml/samples.hpp"
 #include "sensors/nvml/selection.hpp"
 #include "sensors/nvml/traits.hpp"
 
@@ -16,6 +17,8 @@
 
 namespace ergo::nvml {
 
+/// A value of the driver as a number; nothing when its type is unknown.
+std::optional<double> number_of(int value_type, const abi::Value& value);
 /// A value of nvmlDeviceGetFieldValues as a number, whatever its type; nothing when its type is
 /// unknown.
 std::optional<double> number_of(const abi::FieldValue& value);
@@ -54,9 +57,10 @@ struct Poll {
 /// fast the sampler runs. Throttle times, which only grow and cost Hopper's driver 1 ms, join that
 /// call once a second and at the edges of windows. An energy counter whose call takes the driver
 /// long (3.4 ms of computing on Hopper) is read once a second and at the edges of windows, if it
-/// sees all of the time. Which signals exist is decided at construction by asking for each once.
-/// Errors of read: `lost` when the GPU fell off the bus, `unavailable` when a tick failed. Owns a
-/// share of the library, so handles stay valid.
+/// sees all of the time. Without a counter the driver's record of power samples is drained, about
+/// ten times a second and at the edges of windows. Which signals exist is decided at construction
+/// by asking for each once. Errors of read: `lost` when the GPU fell off the bus, `unavailable`
+/// when a tick failed. Owns a share of the library, so handles stay valid.
 class BoardSensor final : public Sensor {
  public:
   struct Options {
@@ -73,7 +77,7 @@ class BoardSensor final : public Sensor {
   /// Energy or power can be read.
   [[nodiscard]] bool meters_energy() const { return meters_energy_; }
   [[nodiscard]] bool paces() const override {
-    return !dear_polls_.empty() || fields_.size() > fast_fields_;
+    return !dear_polls_.empty() || fields_.size() > fast_fields_ || samples_.has_value();
   }
 
  protected:
@@ -91,6 +95,7 @@ class BoardSensor final : public Sensor {
   [[nodiscard]] Seconds cost_of_counter() const;
   void pace_counter(std::size_t signal, Seconds cost);
   void add_energy_polls();
+  void add_power_samples();
   void add_state_polls();
   void add_clock_polls();
   void add_power_limit_poll();
@@ -104,6 +109,7 @@ class BoardSensor final : public Sensor {
 
   Result<void> read_fields(const Clock& clock, bool all, Batch& out);
   Result<void> read_polls(std::vector<Poll>& polls, const Clock& clock, Batch& out);
+  Result<void> read_samples(const Clock& clock, Batch& out);
   Result<void> read_processes(const Clock& clock, Batch& out);
   Result<void> read_gpm(const Clock& clock, Batch& out);
   void put(Field& field, double raw, bool is_32_bit, Instant before, Instant after, Batch& out);
@@ -123,6 +129,8 @@ class BoardSensor final : public Sensor {
   std::vector<Poll> fast_polls_;
   std::vector<Poll> dear_polls_;
   std::vector<Poll> slow_polls_;
+  std::optional<PowerSamples> samples_;
+  std::size_t samples_signal_ = 0;
   std::unique_ptr<ProcessReader> processes_;
   std::size_t share_signal_ = 0;
   std::size_t memory_signal_ = 0;
@@ -132,6 +140,7 @@ class BoardSensor final : public Sensor {
   std::optional<Instant> last_slow_;
   std::optional<Instant> last_dear_;
   std::optional<Instant> last_rare_;
+  std::optional<Instant> last_samples_;
   std::optional<Instant> last_gpm_;
   std::optional<Instant> last_processes_;
   std::vector<Missing> refusals_;

@@ -32,6 +32,8 @@ std::string_view source_of(EnergyField field) {
       return "nvml.power_instant";
     case EnergyField::power_average:
       return "nvml.power_average";
+    case EnergyField::power_samples:
+      return "nvml.power_samples";
     case EnergyField::power_usage:
       break;
   }
@@ -232,7 +234,9 @@ void BoardSensor::add_energy_polls() {
       return code;
     });
   }
-  if (has(SignalKind::power) || f.power_usage == nullptr) return;
+  const bool polled = has(SignalKind::power);
+  if (!has(SignalKind::energy)) add_power_samples();
+  if (polled || f.power_usage == nullptr) return;
   unsigned milliwatts = 0;
   const abi::Return code = f.power_usage(device_, &milliwatts);
   note_refusal(code, "power");
@@ -243,6 +247,20 @@ void BoardSensor::add_energy_polls() {
     values[0] = now;
     return answer;
   });
+}
+
+/// Between two readings of the latest value a board may have renewed it five times (Pascal: each
+/// 20 ms). The driver keeps them all. Of newer boards, which mostly have a counter, it is not known
+/// what their samples are means over.
+void BoardSensor::add_power_samples() {
+  namespace arch = abi::architecture;
+  if (kind_.architecture < arch::kepler || kind_.architecture > arch::pascal) return;
+  abi::Return refusal = abi::success;
+  samples_ = PowerSamples::open(*library_, device_, refusal);
+  note_refusal(refusal, "power samples");
+  if (!samples_) return;
+  samples_signal_ = add_energy_signal(EnergyField::power_samples, SignalKind::power);
+  signals_[samples_signal_].traits.basis += "; the driver's own samples, each with its time";
 }
 
 bool BoardSensor::add_poll(

@@ -42,6 +42,7 @@ void find_reading_functions(void* library, Functions& f) {
   find_symbol(library, f.field_values, {"nvmlDeviceGetFieldValues"});
   find_symbol(library, f.total_energy, {"nvmlDeviceGetTotalEnergyConsumption"});
   find_symbol(library, f.power_usage, {"nvmlDeviceGetPowerUsage"});
+  find_symbol(library, f.samples, {"nvmlDeviceGetSamples"});
   find_symbol(library, f.utilization, {"nvmlDeviceGetUtilizationRates"});
   find_symbol(library, f.memory_info, {"nvmlDeviceGetMemoryInfo"});
   find_symbol(library, f.memory_info_v2, {"nvmlDeviceGetMemoryInfo_v2"});

@@ -29,6 +29,7 @@ struct Functions {
   abi::DeviceGetFieldValues* field_values = nullptr;
   abi::DeviceGetTotalEnergyConsumption* total_energy = nullptr;
   abi::DeviceGetPowerUsage* power_usage = nullptr;
+  abi::DeviceGetSamples* samples = nullptr;
   abi::DeviceGetUtilizationRates* utilization = nullptr;
   abi::DeviceGetMemoryInfo* memory_info = nullptr;
   abi::DeviceGetMemoryInfo_v2* memory_info_v2 = nullptr;

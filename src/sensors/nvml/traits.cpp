@@ -162,10 +162,12 @@ PowerTraits traits_of(const BoardKind& board, EnergyField field) {
       traits.sampled_fraction = second.sampled();
       break;
     case EnergyField::power_instant:
-    case EnergyField::power_usage: {
+    case EnergyField::power_usage:
+    case EnergyField::power_samples: {
       const Shape shape =
           field == EnergyField::power_instant ? row.instant : usage_shape(row, board.driver_branch);
-      traits.update_period = Seconds(shape.period);
+      // A sample has the time at which it was taken: it is never an old value read late.
+      if (field != EnergyField::power_samples) traits.update_period = Seconds(shape.period);
       traits.averaging_window = Seconds(shape.window);
       traits.sampled_fraction = shape.sampled();
       traits.low_pass = shape.window == capacitor.window;

@@ -10,8 +10,8 @@
 
 namespace ergo::nvml {
 
-/// The four ways to ask for energy or power.
-enum class EnergyField { total_energy, power_instant, power_average, power_usage };
+/// The ways to ask for energy or power.
+enum class EnergyField { total_energy, power_instant, power_average, power_usage, power_samples };
 
 /// What decides how a board's sensor behaves.
 struct BoardKind {

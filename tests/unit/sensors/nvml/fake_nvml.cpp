@@ -190,6 +190,25 @@ abi::Return nvmlDeviceGetTotalEnergyConsumption(abi::Device device, unsigned lon
 abi::Return nvmlDeviceGetPowerUsage(abi::Device device, unsigned* out) {
   return give(device, &FakeDevice::other_calls, out, at(device).power_usage_mw);
 }
+abi::Return nvmlDeviceGetSamples(abi::Device device, int type, unsigned long long after,
+                                 int* value_type, unsigned* count, abi::Sample* out) {
+  const abi::Return code = begin(device, &FakeDevice::power_samples_calls);
+  const FakeDevice& d = at(device);
+  if (code != abi::success) return code;
+  if (d.power_samples_status != abi::success) return d.power_samples_status;
+  if (type != abi::samples_total_power || d.power_sample_count == 0) return abi::not_supported;
+  *value_type = d.power_sample_type;
+  if (out == nullptr) {
+    *count = d.power_sample_count;
+    return abi::success;
+  }
+  const unsigned room = *count;
+  *count = 0;
+  for (unsigned i = 0; i < d.power_sample_count && *count < room; ++i) {
+    if (d.power_samples[i].timestamp > after) out[(*count)++] = d.power_samples[i];
+  }
+  return *count == 0 ? abi::not_found : abi::success;
+}
 abi::Return nvmlDeviceGetUtilizationRates(abi::Device device, abi::Utilization* out) {
   return give(device, &FakeDevice::utilization_calls, out,
               abi::Utilization{at(device).sm_percent, at(device).memory_percent},

@@ -8,6 +8,7 @@ namespace ergo::nvml::fake {
 
 inline constexpr unsigned max_devices = 4;
 inline constexpr unsigned max_processes = 64;
+inline constexpr unsigned max_power_samples = 8;
 
 struct FakeField {
   unsigned id = 0;
@@ -43,6 +44,12 @@ struct FakeDevice {
   unsigned long long total_energy_mj = 0;
   abi::Return total_energy_status = abi::success;
   unsigned power_usage_mw = 60'000;
+  /// The driver's record of power: mW as unsigned int, oldest first. None: not supported.
+  abi::Sample power_samples[max_power_samples];
+  unsigned power_sample_count = 0;
+  int power_sample_type = abi::value_unsigned_int;
+  abi::Return power_samples_status = abi::success;
+  int power_samples_calls = 0;
   unsigned enforced_limit_mw = 250'000;
   unsigned sm_percent = 40;
   unsigned memory_percent = 10;
@@ -76,7 +83,8 @@ struct FakeDevice {
   int writes = 0;
 
   [[nodiscard]] int calls_beyond_identity() const {
-    return field_calls + utilization_calls + memory_calls + process_calls + other_calls + writes;
+    return field_calls + utilization_calls + memory_calls + process_calls + power_samples_calls +
+           other_calls + writes;
   }
 };
 

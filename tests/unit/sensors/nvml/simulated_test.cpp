@@ -20,6 +20,9 @@ class NodeClock final : public Clock {
  public:
   explicit NodeClock(sim::Node& node) : node_(node) {}
   [[nodiscard]] Instant now() const noexcept override { return Instant{node_.now_ns()}; }
+  [[nodiscard]] WallAnchor wall() const override {
+    return {now(), node_.now_ns() + node_.info().unix_offset_ns};
+  }
   bool sleep_until(Instant t, std::stop_token stop) override {
     node_.set_time_ns(t.ns);
     return !stop.stop_requested();
@@ -171,6 +174,26 @@ TEST_F(SimulatedNode, AGpuWithoutPermissionIsMissingWithItsRemedy) {
   make(options);
   ASSERT_FALSE(found_.missing.empty());
   EXPECT_THAT(found_.missing[0].fix, HasSubstr("usermod"));
+}
+
+TEST_F(SimulatedNode, WithoutACounterEachReadOutArrivesOnceHoweverSeldomItIsAskedFor) {
+  make(options_for({"k80"}, sim::LoadKind::bursty));
+  Sensor& sensor = *found_.sensors.at(0);
+  std::vector<Sample> samples;
+  for (int tick = 0; tick < 40; ++tick) {
+    pass(0.25);
+    Batch batch;
+    ASSERT_TRUE(sensor.read(*clock_, batch));
+    for (const auto& entry : batch.entries()) {
+      if (sensor.signals()[entry.signal].name == "nvml.power_samples@gpu0")
+        samples.push_back(entry.sample);
+    }
+  }
+  // Ten seconds, and what the driver had from before.
+  ASSERT_GE(samples.size(), 100U);
+  for (std::size_t i = 1; i < samples.size(); ++i)
+    EXPECT_NEAR((samples[i].time - samples[i - 1].time).value(), 0.1, 2e-6);
+  EXPECT_THAT(sensor.take_notices(), ::testing::IsEmpty());
 }
 
 }  // namespace
