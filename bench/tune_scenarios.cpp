@@ -1,7 +1,8 @@
 // How well `ergo tune` decides: jobs of ten minutes on the simulated node's physics, hybrid rule
 // and Zeus's exhaustive rule beside it. Prints the table of docs/results/; nothing here is timed.
 //   ./build/bin/tune_scenarios [SEEDS [TEXT]]
-// With TEXT: only the situations whose name holds it, and a line for each job.
+// SEEDS: how many, or the first and the last of them: 6..15. With TEXT: only the situations whose
+// name holds it, and a line for each job.
 
 #include "unit/experiment/tune_job.hpp"
 
@@ -105,13 +106,18 @@ void tell(const test::Job& job, const Kind& kind, const TuneOptions& options,
 }
 
 /// All cards, kinds of work and seeds of one situation.
+struct Seeds {
+  int first = 1;
+  int last = 10;
+};
+
 template <class Make>
-void run(const std::string& name, int seeds, const char* goal, TuneRule rule, Make make) {
+void run(const std::string& name, Seeds seeds, const char* goal, TuneRule rule, Make make) {
   if (name.find(chosen) == std::string::npos) return;
   Row row;
   for (const char* preset : presets) {
     for (const Kind& kind : kinds) {
-      for (int seed = 1; seed <= seeds; ++seed) {
+      for (int seed = seeds.first; seed <= seeds.last; ++seed) {
         test::Job job;
         job.preset = preset;
         job.seed = static_cast<std::uint64_t>(seed);
@@ -133,7 +139,7 @@ void steady(test::Job& job, const Kind& kind) {
   job.works = {minutes(job.preset, kind.work, 10)};
 }
 
-void all(int seeds) {
+void all(Seeds seeds) {
   std::printf(
       "| situation | jobs | regret mean %% | worst | profiling %% | worst | saved %% | ± | "
       "interval holds %% | claims too much %% |\n");
@@ -191,5 +197,10 @@ void all(int seeds) {
 
 int main(int argc, char** argv) {
   if (argc > 2) ergo::chosen = argv[2];
-  ergo::all(argc > 1 ? std::max(1, std::atoi(argv[1])) : 10);
+  ergo::Seeds seeds;
+  if (argc > 1 && std::sscanf(argv[1], "%d..%d", &seeds.first, &seeds.last) < 2) {
+    seeds.last = std::max(1, seeds.first);
+    seeds.first = 1;
+  }
+  ergo::all(seeds);
 }

@@ -129,6 +129,7 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
                  {}};
   }
   options.gpu = cards.name;
+  options.gpus = static_cast<int>(cards.uuids.size());
   return options;
 }
 

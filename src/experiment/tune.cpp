@@ -15,9 +15,21 @@ namespace {
 constexpr double alike = 0.03;
 constexpr double errors = 4;  ///< standard errors that no change is made of
 constexpr int most_checks = 4;
-constexpr int most_refinements = 3;
+constexpr int most_refinements = 6;
+constexpr int most_confirmations = 2;
 constexpr double worth_a_check = 0.003;  ///< expected gain, relative
 constexpr int most_baselines = 5;        ///< before windows get longer
+
+/// A window that is uneven although the next one is not holds something else: the end of start-up,
+/// or of other work.
+bool much_rougher(const TuneWindow& one, const TuneWindow& next) {
+  constexpr double even = 0.012;
+  constexpr double much = 2.5;
+  const auto worst = [](const TuneWindow& w) {
+    return std::max({w.se_time, w.se_power, w.se_traffic});
+  };
+  return worst(one) > std::max(even, much * worst(next));
+}
 
 }  // namespace
 
@@ -102,7 +114,7 @@ void Tuner::State::take_baseline(const TuneWindow& window) {
     return;
   }
   const auto& windows = phase().windows;
-  if (!windows.empty() &&
+  if (!windows.empty() && !much_rougher(windows.back(), window) &&
       !differ(window, windows.back().log_time, windows.back().log_power,
               std::max(windows.back().se_time, windows.back().se_power), alike)) {
     keep(window, "default");
@@ -140,7 +152,9 @@ void Tuner::State::after_agreement() {
     return settle(*phase().settled_w);
   }
   low_done = false;
-  go(tune::Step::probe, probe_first.value_or(tune::low_probe(options.limits_w)));
+  go(tune::Step::probe,
+     probe_first.value_or(tune::low_probe(
+         options.limits_w, std::exp(now.log_power) / std::max(1, options.gpus), now.capped)));
 }
 
 void Tuner::State::take_probe(const TuneWindow& window) {
@@ -166,12 +180,24 @@ void Tuner::State::take_probe(const TuneWindow& window) {
 void Tuner::State::start_checks() {
   checks = 0;
   refinements = 0;
+  confirmations = 0;
   propose();
+}
+
+/// Limits are of one GPU, joules of all of them.
+tune::MeasuredLimits Tuner::State::measured_of_one() const {
+  tune::MeasuredLimits measured = phases[current].measured(top());
+  const double gpus = std::max(1, options.gpus);
+  for (auto& [limit, m] : measured) {
+    m.log_power -= std::log(gpus);
+    m.host_w /= gpus;
+  }
+  return measured;
 }
 
 /// The next limit to check, or the one to settle on.
 void Tuner::State::propose() {
-  const auto measured = phase().measured(top());
+  const auto measured = measured_of_one();
   const double best = tune::best_measured(options, measured);
   if (checks < most_checks) {
     const tune::Choice choice = tune::best_predicted(options, measured);
@@ -186,6 +212,10 @@ void Tuner::State::propose() {
       return go(tune::Step::check, *limit);
     }
   }
+  if (confirmations < most_confirmations && tune::unsure(options, measured, best)) {
+    ++confirmations;
+    return go(tune::Step::check, best);
+  }
   settle(best);
 }
 
@@ -198,7 +228,7 @@ void Tuner::State::take_profile(const TuneWindow& window) {
   keep(window, "profile");
   to_check.erase(to_check.begin());
   if (!to_check.empty()) return go(tune::Step::profile, to_check.front());
-  settle(tune::best_measured(options, phase().measured(top())));
+  settle(tune::best_measured(options, measured_of_one()));
 }
 
 void Tuner::State::settle(double limit) {

@@ -57,14 +57,18 @@ Decision decision_of(const TuneOptions& options, double host_w) {
   return decision;
 }
 
+Prediction as_prediction(const Measured& m) {
+  Prediction p;
+  p.log_time = m.log_time;
+  p.log_power = m.log_power;
+  return p;
+}
+
 std::vector<Prediction> as_predictions(const MeasuredLimits& measured) {
   std::vector<Prediction> all;
   for (const auto& [limit, m] : measured) {
-    Prediction p;
-    p.limit_w = limit;
-    p.log_time = m.log_time;
-    p.log_power = m.log_power;
-    all.push_back(p);
+    all.push_back(as_prediction(m));
+    all.back().limit_w = limit;
   }
   return all;
 }
@@ -80,19 +84,12 @@ std::optional<double> between(const std::vector<double>& limits, double low, dou
   return nearest;
 }
 
-/// ln of the cost at the vertex of a parabola through three points, and where that is.
-struct Vertex {
-  double at = 0;
-  double value = 0;
-};
-
-std::optional<Vertex> vertex_of(const double (&x)[3], const double (&y)[3]) {
-  const double a = (y[1] - y[0]) / (x[1] - x[0]);
-  const double b = (y[2] - y[1]) / (x[2] - x[1]);
-  const double curvature = (b - a) / (x[2] - x[0]);
-  if (!(curvature > 0)) return std::nullopt;
-  const double at = std::clamp((x[0] + x[1]) / 2 - a / (2 * curvature), x[0], x[2]);
-  return Vertex{at, y[0] + a * (at - x[0]) + curvature * (at - x[0]) * (at - x[1])};
+/// Standard error of ln of the cost, which is time^(k - 1) x energy.
+double cost_error(const TuneOptions& options, const Measured& m) {
+  double more = 0;
+  if (options.goal.kind == TuneGoal::Kind::edp) more = 1;
+  if (options.goal.kind == TuneGoal::Kind::ed2p) more = 2;
+  return std::hypot(m.se, more * m.se_time);
 }
 
 double host_of(const MeasuredLimits& measured) {
@@ -106,11 +103,12 @@ double best_measured(const TuneOptions& options, const MeasuredLimits& measured)
   const Decision decision = decision_of(options, host_of(measured));
   const Prediction& best = predictions[decide(predictions, decision)];
   const double least = log_expected_cost(best, decision);
-  const double noise = measured.at(best.limit_w).se;
+  const double noise = cost_error(options, measured.at(best.limit_w));
   double highest = best.limit_w;
   for (const Prediction& p : predictions) {
     // What windows are wanted to tell apart counts as told apart.
-    const double alike = std::hypot(noise, measured.at(p.limit_w).se) - options.precision;
+    const double its = cost_error(options, measured.at(p.limit_w));
+    const double alike = std::hypot(noise, its) - options.precision;
     if (log_expected_cost(p, decision) - least <= alike) highest = std::max(highest, p.limit_w);
   }
   return highest;
@@ -149,13 +147,98 @@ bool as_good(const TuneOptions& options, const MeasuredLimits& measured, double 
   const double top = measured.rbegin()->second.log_time;
   if (options.max_slowdown && it.log_time > top + std::log1p(*options.max_slowdown)) return false;
   const Decision decision = decision_of(options, host_of(measured));
-  const auto cost = [&](const Measured& m) {
-    Prediction p;
-    p.log_time = m.log_time;
-    p.log_power = m.log_power;
-    return log_expected_cost(p, decision);
+  const double dearer = log_expected_cost(as_prediction(it), decision) -
+                        log_expected_cost(as_prediction(best), decision);
+  const double errors = std::hypot(cost_error(options, it), cost_error(options, best));
+  return dearer <= std::max(options.precision, errors);
+}
+
+}  // namespace
+
+namespace {
+
+/// What is known of the curve: watts and ln of the cost. Limits that were not in the way are one
+/// point, at what is drawn.
+struct Point {
+  double limit_w = 0;
+  double watts = 0;
+  double cost = 0;
+  double se = 0;
+};
+
+std::vector<Point> points_of(const TuneOptions& options, const MeasuredLimits& measured) {
+  const Decision decision = decision_of(options, host_of(measured));
+  std::vector<Point> points;
+  for (const auto& [limit, m] : measured) {
+    Point point{limit, limit, log_expected_cost(as_prediction(m), decision),
+                cost_error(options, m)};
+    const double drawn = std::exp(m.log_power);
+    const bool top = limit == measured.rbegin()->first;
+    const double below = points.empty() ? 0 : points.back().limit_w;
+    // A limit above what is drawn is as good as what is drawn.
+    if ((m.free || top) && drawn > below + 1) point.watts = std::min(limit, drawn);
+    points.push_back(point);
+    if (m.free) break;  // the ones above are the same
+  }
+  return points;
+}
+
+/// A valley that may lie between two points.
+struct Valley {
+  double watts = 0;
+  double gain = 0;
+};
+
+/// The cost falls towards the gap from the left and from the right as steeply as beside it, at the
+/// deepest: a convex curve stays above. Beside the last point on a side it is not known how
+/// steeply: below the lowest clock costs rise about three times as fast as they fell before.
+Valley valley_in(const std::vector<Point>& points, std::size_t left, double best_cost) {
+  constexpr double steeper = 3;
+  // Of the deepest that is possible, so much is expected: most curves are round.
+  constexpr double expected = 0.4;
+  const Point& l = points[left];
+  const Point& r = points[left + 1];
+  const auto slope = [&](std::size_t i) {
+    return (points[i + 1].cost - points[i].cost) / (points[i + 1].watts - points[i].watts);
   };
-  return cost(it) - cost(best) <= std::max(options.precision, std::hypot(it.se, best.se));
+  const double chord = slope(left);
+  const bool known_left = left > 0;
+  const bool known_right = left + 2 < points.size();
+  double fall = known_left ? slope(left - 1) : 0;
+  double rise = known_right ? slope(left + 1) : 0;
+  if (!known_left) fall = -steeper * std::max(std::abs(rise), std::abs(chord));
+  if (!known_right) rise = steeper * std::max(std::abs(fall), std::abs(chord));
+  fall = std::min({fall, chord, 0.0});
+  rise = std::max({rise, chord, 0.0});
+  if (!(rise > fall)) return {};
+  const double span = r.watts - l.watts;
+  const double into = std::clamp((l.cost - r.cost + rise * span) / (rise - fall), 0.0, span);
+  return {l.watts + into, expected * (best_cost - (l.cost + fall * into))};
+}
+
+/// The more promising gap beside the best limit.
+std::optional<double> in_a_valley(const TuneOptions& options, const MeasuredLimits& measured,
+                                  double best_w, double least_gain) {
+  const std::vector<Point> points = points_of(options, measured);
+  std::size_t best = points.size() - 1;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].limit_w == best_w) best = i;
+  }
+  std::optional<double> limit;
+  double most = least_gain;
+  for (const std::size_t left : {best - 1, best}) {
+    if (left >= points.size() || left + 1 >= points.size()) continue;
+    const Point& l = points[left];
+    const Point& r = points[left + 1];
+    if (!(r.watts > l.watts)) continue;
+    const Valley valley = valley_in(points, left, points[best].cost);
+    const auto there =
+        between(options.limits_w, l.limit_w, std::min(r.limit_w, r.watts + 1e-9), valley.watts);
+    if (!there || !(valley.gain > std::max(most, std::hypot(l.se, r.se) / 2))) continue;
+    most = valley.gain;
+    limit = there;
+  }
+  return limit;
 }
 
 }  // namespace
@@ -170,9 +253,12 @@ std::optional<double> refinement(const TuneOptions& options, const MeasuredLimit
   if (as_good(options, measured, measured.begin()->first)) best = measured.begin();
   if (best == measured.begin()) {
     if (best->first == lowest) return std::nullopt;
+    double from = best->first;
+    // Nor does any limit above what is drawn bind.
+    if (best->second.free && std::exp(best->second.log_power) > lowest)
+      from = std::min(from, std::exp(best->second.log_power));
     // A small step is taken whole.
-    const double half = (best->first + lowest) / 2;
-    return between(limits, lowest - 1, best->first, half);
+    return between(limits, lowest - 1, best->first, (from + lowest) / 2);
   }
   const auto below = std::prev(best);
   if (options.max_slowdown) {
@@ -186,28 +272,31 @@ std::optional<double> refinement(const TuneOptions& options, const MeasuredLimit
       return between(limits, std::max(below->first, edge - 1e-9), best->first, edge);
     }
   }
-  const auto above = std::next(best);
-  if (above == measured.end()) return std::nullopt;
-  const Decision decision = decision_of(options, host_of(measured));
-  const auto cost = [&](MeasuredLimits::const_iterator m) {
-    Prediction p;
-    p.log_time = m->second.log_time;
-    p.log_power = m->second.log_power;
-    return log_expected_cost(p, decision);
-  };
-  // A limit above what is drawn is as good as what is drawn.
-  const double drawn = std::exp(above->second.log_power);
-  const double above_w = drawn > best->first + 1 ? std::min(above->first, drawn) : above->first;
-  const auto vertex =
-      vertex_of({below->first, best->first, above_w}, {cost(below), cost(best), cost(above)});
-  if (!vertex || cost(best) - vertex->value < least_gain) return std::nullopt;
-  const bool down = vertex->at < best->first;
-  return between(limits, down ? below->first : best->first, down ? best->first : above->first,
-                 vertex->at);
+  return in_a_valley(options, measured, best->first, least_gain);
 }
 
-double low_probe(const std::vector<double>& limits) {
-  return probe_limits(limits, 2).front();
+bool unsure(const TuneOptions& options, const MeasuredLimits& measured, double limit_w) {
+  const Measured& it = measured.at(limit_w);
+  const Measured& standard = measured.rbegin()->second;
+  if (it.free || limit_w == measured.rbegin()->first) return false;
+  const Decision decision = decision_of(options, host_of(measured));
+  const double gain = log_expected_cost(as_prediction(standard), decision) -
+                      log_expected_cost(as_prediction(it), decision);
+  constexpr double clear = 3;
+  return gain < clear * std::hypot(cost_error(options, it), cost_error(options, standard));
+}
+
+double low_probe(const std::vector<double>& limits, double drawn_w, std::optional<double> capped) {
+  const double usual = probe_limits(limits, 2).front();
+  constexpr double never = 0.01;
+  if (!capped || *capped > never || drawn_w > usual) return usual;
+  std::vector<double> below;
+  for (const double limit : limits) {
+    if (limit < drawn_w) below.push_back(limit);
+  }
+  if (below.empty()) return limits.front();
+  below.push_back(drawn_w);
+  return probe_limits(below, 2).front();
 }
 
 }  // namespace tune

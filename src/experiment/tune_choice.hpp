@@ -15,7 +15,11 @@ struct Measured {
   double log_power = 0.0;
   double host_w = 0.0;
   double se = 0.0;               ///< of ln of the energy
+  double se_time = 0.0;          ///< of ln of the time
   double log_cycles_time = 0.0;  ///< seconds per unit that is counted: as windows have it
+  /// Below the default, but not in the way of the work: it ran as under the default, and has its
+  /// values.
+  bool free = false;
 };
 using MeasuredLimits = std::map<double, Measured>;
 
@@ -32,14 +36,20 @@ double best_measured(const TuneOptions& options, const MeasuredLimits& measured)
 /// The best of all limits, by measurement and, where there is none, by the model.
 Choice best_predicted(const TuneOptions& options, const MeasuredLimits& measured);
 
-/// A limit worth measuring by the shape of what was measured alone, for where the model is wrong:
-/// the vertex of a parabola through the best limit and its neighbours, half-way down from a best
-/// limit that is the lowest measured, or where the slowdown accepted is just reached. Nothing when
-/// no gain of `least_gain` is in sight.
+/// A limit worth measuring by the shape of what was measured alone, for where the model is wrong or
+/// does not know: half-way down from a best limit that is the lowest measured, where the slowdown
+/// accepted is just reached, or where a valley may lie between the best limit and a neighbour: the
+/// cost falls towards the gap from both sides, and an edge (the lowest clock) may be in it. Nothing
+/// when no gain of `least_gain` is in sight.
 std::optional<double> refinement(const TuneOptions& options, const MeasuredLimits& measured,
                                  double least_gain);
 
-/// The limit for the low probe.
-double low_probe(const std::vector<double>& limits);
+/// Whether `limit_w`, one of those measured, is hardly told apart from the default: another window
+/// would help.
+bool unsure(const TuneOptions& options, const MeasuredLimits& measured, double limit_w);
+
+/// The limit for the low probe: 20 % of the range above the lowest one. The range ends at what is
+/// drawn under the default where that never reaches a limit (`capped`: share of the time).
+double low_probe(const std::vector<double>& limits, double drawn_w, std::optional<double> capped);
 
 }  // namespace ergo::tune

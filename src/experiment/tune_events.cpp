@@ -39,6 +39,46 @@ Readings readings_of(const Timeline& timeline) {
   return r;
 }
 
+/// The bit of NVML's clock event reasons that says "the power limit holds the clock down".
+constexpr std::uint64_t held_by_power_limit = 0x04;
+
+/// Share of the readings in which a limit held a clock down, of the GPU that was held most; nothing
+/// where a GPU does not tell.
+std::optional<double> capped_in(const Timeline& timeline, Instant from, Instant to) {
+  std::optional<double> most;
+  for (SignalId id = 0; id < timeline.signal_count(); ++id) {
+    const SignalInfo& info = timeline.info(id);
+    if (info.kind != SignalKind::flags || !info.name.ends_with(".throttle_reasons")) continue;
+    double readings = 0;
+    double capped = 0;
+    timeline.visit(id, from, to, [&](const Sample& sample) {
+      if (sample.time < from || sample.time > to) return;
+      readings += 1;
+      capped += (static_cast<std::uint64_t>(sample.value) & held_by_power_limit) != 0 ? 1 : 0;
+    });
+    if (readings == 0) return std::nullopt;
+    most = std::max(most.value_or(0), capped / readings);
+  }
+  return most;
+}
+
+/// Variance of the readings of a gauge.
+double variance_in(const Timeline& timeline, std::string_view name, Instant from, Instant to) {
+  double n = 0;
+  double sum = 0;
+  double squares = 0;
+  for (SignalId id = 0; id < timeline.signal_count(); ++id) {
+    if (timeline.info(id).name != name) continue;
+    timeline.visit(id, from, to, [&](const Sample& sample) {
+      if (sample.time < from || sample.time > to) return;
+      n += 1;
+      sum += sample.value;
+      squares += sample.value * sample.value;
+    });
+  }
+  return n > 0 ? std::max(0.0, squares / n - sum / n * sum / n) : 0;
+}
+
 /// What the gauges of all GPUs say of the work done in a stretch of time.
 struct Shown {
   double cycles = 0;  ///< busy time x clock, in units of the fastest clock seen
@@ -65,6 +105,7 @@ Shown shown_in(const Timeline& timeline, Instant from, Instant to,
   Shown shown;
   const double seconds = (to - from).value();
   double squares = 0;
+  double scatter = 0;
   double warm = 0;
   std::size_t thermometers = 0;
   bool traffic = true;
@@ -82,10 +123,15 @@ Shown shown_in(const Timeline& timeline, Instant from, Instant to,
     const double digit = moved != mean.end() ? gpm_digit : nvml_digit;
     if (moved == mean.end()) moved = mean.find("memory_utilization");
     traffic = traffic && moved != mean.end();
-    if (moved != mean.end()) shown.activity.traffic_s += moved->second / 100 * seconds;
+    if (moved != mean.end()) {
+      shown.activity.traffic_s += moved->second / 100 * seconds;
+      scatter += variance_in(timeline, gpu + '.' + moved->first, from, to) / 1e4;
+    }
     squares += digit * digit;
   }
   if (!traffic) shown.activity.traffic_s = 0;
+  const double level = shown.activity.traffic_s / seconds;
+  shown.activity.traffic_squares_s = (level * level + scatter) * seconds;
   if (squares > 0) shown.activity.traffic_error = std::sqrt(squares);
   if (thermometers > 0) shown.celsius = warm / static_cast<double>(thermometers);
   return shown;
@@ -155,6 +201,7 @@ std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& tim
   o.end = *end;
   const Shown shown = shown_in(timeline, o.begin, o.end, fastest);
   o.celsius = shown.celsius;
+  o.capped = capped_in(timeline, o.begin, o.end);
   o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end) : shown.cycles;
   if (measure == WorkMeasure::activity) o.activity = shown.activity;
   for (const ChannelEnergy& channel : ergo::measure(timeline, {o.begin, o.end}).channels) {

@@ -96,6 +96,52 @@ void Account::add(const Account& o, double sign) {
   limited.add(o.limited, sign);
 }
 
+namespace {
+
+/// ln of time and power under the default at about the time of a window: the nearer a window under
+/// the default and the better it is known, the more it counts.
+std::pair<double, double> default_beside(const TuneWindow& w,
+                                         const std::vector<const TuneWindow*>& defaults) {
+  constexpr double near = 4;  // lengths of the window
+  constexpr double best_known = 0.002;
+  double sum = 0;
+  double time = 0;
+  double power = 0;
+  for (const TuneWindow* d : defaults) {
+    const Seconds apart = std::max({d->begin - w.end, w.begin - d->end, Seconds(0.0)});
+    const double far = apart.value() / (near * w.duration().value());
+    const double se = std::max({d->se_time, d->se_power, best_known});
+    const double weight = 1 / (1 + far * far) / (se * se);
+    sum += weight;
+    time += weight * d->log_time;
+    power += weight * d->log_power;
+  }
+  return {time / sum, power / sum};
+}
+
+/// Whether the limit of a window was not in the way of the work, which took `log_time` and
+/// `log_power` under the default beside it.
+bool ran_free(const TuneWindow& w, double log_time, double log_power, const TuneWindow& reference) {
+  const double se =
+      std::hypot(std::max(w.se_time, w.se_power), std::max(reference.se_time, reference.se_power));
+  const double off = std::max(std::abs(w.log_time - log_time), std::abs(w.log_power - log_power));
+  if (w.capped) {
+    // The rest of the time it can cost no more than a few thousandths. A driver that always says
+    // "not capped" is not believed when the work says otherwise.
+    constexpr double hardly = 0.02;
+    constexpr double alike = 0.015;
+    constexpr double errors = 4;
+    return *w.capped < hardly && off < std::max(alike, errors * se);
+  }
+  // Well below the limit on the average; bursts above it would show.
+  constexpr double well_below = 0.9;
+  constexpr double alike = 0.01;
+  constexpr double errors = 2.5;
+  return std::exp(w.log_power) < well_below * w.limit_w && off < std::max(alike, errors * se);
+}
+
+}  // namespace
+
 std::vector<const TuneWindow*> Phase::defaults(double default_w) const {
   std::vector<const TuneWindow*> all;
   for (const TuneWindow& w : windows) {
@@ -109,27 +155,16 @@ MeasuredLimits Phase::measured(double default_w) const {
   const auto defaults = this->defaults(default_w);
   MeasuredLimits out;
   std::map<double, int> counts;
-  const auto at = [&](const TuneWindow& w) {
-    const TuneWindow* before = defaults.front();
-    const TuneWindow* after = nullptr;
-    for (const TuneWindow* d : defaults) {
-      if (d->end <= w.begin) before = d;
-      if (after == nullptr && d->begin >= w.end) after = d;
-    }
-    if (after == nullptr) return std::pair(before->log_time, before->log_power);
-    const double share = (w.begin - before->begin) / (after->begin - before->begin);
-    const double s = std::clamp(share, 0.0, 1.0);
-    return std::pair(before->log_time + s * (after->log_time - before->log_time),
-                     before->log_power + s * (after->log_power - before->log_power));
-  };
   const TuneWindow& reference = *defaults.back();
   Progress together;
   for (const TuneWindow* d : defaults)
     together.add(progress_of(*d));
   for (const TuneWindow& w : windows) {
     Measured& m = out[w.limit_w];
-    const auto [time, power] = at(w);
+    const auto [time, power] = default_beside(w, defaults);
     const bool is_default = w.limit_w == default_w;
+    const bool first = counts[w.limit_w] == 0;
+    m.free = (first || m.free) && !is_default && ran_free(w, time, power, reference);
     const double cycles_time =
         is_default ? reference.log_time : reference.log_time + w.log_time - time;
     m.log_cycles_time += cycles_time;
@@ -138,6 +173,7 @@ MeasuredLimits Phase::measured(double default_w) const {
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
     m.se += w.se_energy * w.se_energy;
+    m.se_time += w.se_time * w.se_time;
     ++counts[w.limit_w];
   }
   for (auto& [limit, m] : out) {
@@ -146,6 +182,13 @@ MeasuredLimits Phase::measured(double default_w) const {
     m.log_power /= counts[limit];
     m.host_w /= counts[limit];
     m.se = std::sqrt(m.se) / counts[limit];
+    m.se_time = std::sqrt(m.se_time) / counts[limit];
+  }
+  // As good as more windows under the default.
+  for (auto& [limit, m] : out) {
+    if (!m.free) continue;
+    m = out.at(default_w);
+    m.free = true;
   }
   return out;
 }

@@ -6,15 +6,31 @@
 namespace ergo::tune {
 namespace {
 
-/// Of what traffic says beyond cycles, so much may be wrong: utilisation counts the time in which
-/// memory is read or written, which is nearly, but not exactly, proportional to the bytes; and
-/// caches may keep a little more or less under another clock. A judgement, not a measurement.
-constexpr double doubt = 0.2;
+/// Utilisation counts the time in which memory is read or written, which is nearly, but not
+/// exactly, proportional to the bytes: where it says that they fell by some ratio, so much of its
+/// logarithm may be wrong. And of what traffic says beyond cycles, as caches may keep a little more
+/// or less under another clock. Judgements, not measurements.
+constexpr double doubt_of_ratio = 0.2;
+constexpr double doubt_of_gap = 0.1;
 
-/// 95 % half-width of ln of the ratio of two rounded readings (two uniform errors).
-double rounding(double error, double one, double other) {
+/// Largest error of the mean of rounded readings, relative. Where they differ by more than their
+/// last digit, rounding errors cancel: what is left of a normal scatter of s digits is
+/// exp(-2 pi^2 s^2) / pi digits (Widrow, Kollar: Quantization Noise, 2008). Part of it is kept for
+/// scatter that is not normal.
+double rounding(const Progress& p) {
+  const double mean = p.activity.traffic_s / p.seconds;
+  const double variance = p.activity.traffic_squares_s / p.seconds - mean * mean;
+  const double digit = 2 * p.activity.traffic_error;
+  constexpr double two_pi_squared = 19.739;
+  constexpr double never_less = 0.1;
+  const double left = std::exp(-two_pi_squared * std::max(0.0, variance) / (digit * digit));
+  return p.activity.traffic_error * std::max(left, never_less) / mean;
+}
+
+/// 95 % half-width of ln of the ratio of two of them (two uniform errors).
+double rounding(const Progress& one, const Progress& other) {
   constexpr double triangle = 1.1;
-  return triangle * error * std::hypot(1 / one, 1 / other);
+  return triangle * std::hypot(rounding(one), rounding(other));
 }
 
 }  // namespace
@@ -26,6 +42,7 @@ void Progress::add(const TuneObservation& o, double sign) {
   counted = false;
   activity.busy_s += sign * o.activity->busy_s;
   activity.traffic_s += sign * o.activity->traffic_s;
+  activity.traffic_squares_s += sign * o.activity->traffic_squares_s;
   activity.traffic_error = o.activity->traffic_error;
 }
 
@@ -36,6 +53,7 @@ void Progress::add(const Progress& o, double sign) {
   counted = false;
   activity.busy_s += sign * o.activity.busy_s;
   activity.traffic_s += sign * o.activity.traffic_s;
+  activity.traffic_squares_s += sign * o.activity.traffic_squares_s;
   activity.traffic_error = o.activity.traffic_error;
 }
 
@@ -62,20 +80,22 @@ Factor more_than_cycles(const Progress& now, const Progress& reference, double s
   const double shown = std::min(a.traffic_s / now.seconds, b.traffic_s / reference.seconds);
   if (!(shown > 2 * a.traffic_error)) return factor;
   const double gap = beyond(a.traffic_s, b.traffic_s);
-  const double error = std::hypot(
-      rounding(a.traffic_error, a.traffic_s / now.seconds, b.traffic_s / reference.seconds),
-      2 * se);
+  const double error = std::hypot(rounding(now, reference), 2 * se);
+  const double fell =
+      std::abs(std::log(a.traffic_s / now.seconds * reference.seconds / b.traffic_s));
+  const double doubt = doubt_of_ratio * fell;
   if (gap < -error) {
     factor.value = gap + error;
-    factor.low = gap - error;
+    factor.low = gap - error - doubt;
     factor.high = 0;
     return factor;
   }
   const double sure = std::min(std::max(0.0, gap - error), most);
   // Half of the error is the middle way: what is likely, and what is sure.
   factor.value = std::clamp(gap - error / 2, 0.0, most);
-  factor.low = (1 - doubt) * sure;
-  factor.high = std::clamp(gap + error, factor.value, most);
+  factor.low = std::max(0.0, sure - std::hypot(doubt, doubt_of_gap * sure));
+  // Readings that saturate fall by too little: the other way is not expected.
+  factor.high = std::clamp(gap + std::hypot(error, doubt / 4), factor.value, most);
   return factor;
 }
 

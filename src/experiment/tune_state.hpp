@@ -57,6 +57,7 @@ struct Tuner::State {
   int doublings = 0;
   int checks = 0;
   int refinements = 0;
+  int confirmations = 0;
   int changes = 0;
   bool low_done = false;
   std::optional<double> probe_first;  ///< of work that has changed: the limit before
@@ -71,6 +72,7 @@ struct Tuner::State {
 
   [[nodiscard]] double top() const { return options.limits_w.back(); }
   [[nodiscard]] tune::Phase& phase() { return phases[current]; }
+  [[nodiscard]] tune::MeasuredLimits measured_of_one() const;
   [[nodiscard]] bool watching() const { return step == tune::Step::settled; }
 
   void observe(const TuneObservation& o);

@@ -120,7 +120,12 @@ void Tuner::State::divide(const TuneWindow& window, std::size_t from, std::size_
 void Tuner::State::divide_unseen(std::size_t from, std::size_t to) {
   phases[from].done.add(pending);
   pending = {};
-  if (const auto at = tune::change_in(recent)) return cut(*at, from, to);
+  // The return itself is of the new kind, or there would have been no change: it says nothing about
+  // when.
+  std::vector<tune::Slice> watched;
+  for (const tune::Slice& slice : recent)
+    if (slice.limited) watched.push_back(slice);
+  if (const auto at = tune::change_in(watched)) return cut(*at, from, to);
   // Any time since the last return.
   tune::Phase::Blur blur{{}, from, -0.5, 0.5};
   for (const tune::Slice& slice : recent)

@@ -47,6 +47,19 @@ double standard_error(const std::vector<Sums>& without, Value value) {
   return std::sqrt(square * (n - 1) / n);
 }
 
+/// Over time; nothing when a slice lacks it.
+std::optional<double> mean_of(const std::vector<TuneObservation>& slices,
+                              std::optional<double> TuneObservation::*value) {
+  double sum = 0;
+  double seconds = 0;
+  for (const TuneObservation& slice : slices) {
+    if (!(slice.*value)) return std::nullopt;
+    sum += *(slice.*value) * (slice.end - slice.begin).value();
+    seconds += (slice.end - slice.begin).value();
+  }
+  return sum / seconds;
+}
+
 constexpr std::size_t fewest_slices = 4;
 constexpr std::size_t most_groups = 8;
 
@@ -81,12 +94,8 @@ std::optional<TuneWindow> WindowGatherer::measured() const {
   window.se_time = standard_error(without, [](const Sums& s) { return s.log_time(); });
   window.se_power = standard_error(without, [](const Sums& s) { return s.log_power(); });
   window.se_energy = standard_error(without, [](const Sums& s) { return s.log_energy(); });
-  double kelvin_seconds = 0;
-  for (const TuneObservation& slice : slices_)
-    kelvin_seconds += slice.celsius.value_or(0) * (slice.end - slice.begin).value();
-  if (std::all_of(slices_.begin(), slices_.end(),
-                  [](const TuneObservation& o) { return o.celsius.has_value(); }))
-    window.celsius = kelvin_seconds / all.did.seconds;
+  window.celsius = mean_of(slices_, &TuneObservation::celsius);
+  window.capped = mean_of(slices_, &TuneObservation::capped);
   if (!all.did.counted) window.activity = all.did.activity;
   if (std::all_of(without.begin(), without.end(), [](const Sums& s) { return s.traffic(); }))
     window.se_traffic = standard_error(without, [](const Sums& s) { return s.log_traffic(); });

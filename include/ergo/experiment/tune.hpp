@@ -51,6 +51,7 @@ struct TuneOptions {
   /// used so far; and from half of it on new kinds of work are probed more cheaply.
   double budget = 0.035;
   std::string gpu;  ///< its name
+  int gpus = 1;     ///< how many share the limit; observed joules are of all of them
 };
 
 /// What a GPU shows of work that nobody counts.
@@ -58,6 +59,8 @@ struct TuneActivity {
   double busy_s = 0.0;  ///< time with any kernel
   /// Memory utilisation x time, summed over GPUs; 0: not read.
   double traffic_s = 0.0;
+  /// Its square x time: readings that differ by more than their last digit tell more than it.
+  double traffic_squares_s = 0.0;
   /// Half of the last digit of memory utilisation: 0.005 for NVML's whole per cents.
   double traffic_error = 0.005;
 };
@@ -74,6 +77,9 @@ struct TuneObservation {
   /// Without items: what the GPUs show beside clock x busy time, which is then `work`.
   std::optional<TuneActivity> activity;
   std::optional<double> celsius;  ///< mean over the GPUs
+  /// Share of the time in which a power limit held a clock down, 0..1; of the GPU that was held
+  /// most.
+  std::optional<double> capped;
 };
 
 /// One measurement under one limit. Logarithms are natural.
@@ -92,7 +98,8 @@ struct TuneWindow {
   std::optional<TuneActivity> activity;
   double se_traffic = 0.0;  ///< of ln(traffic / work)
   std::optional<double> celsius;
-  std::string purpose;  ///< "default", "probe", "check", "settled", "profile"
+  std::optional<double> capped;  ///< share of the time at the limit
+  std::string purpose;           ///< "default", "probe", "check", "settled", "profile"
 
   [[nodiscard]] Seconds duration() const { return end - begin; }
   /// ln of joules per unit of work.

@@ -36,6 +36,7 @@ struct Job {
   bool thermometer = true;  ///< temperature is read, in whole degrees
   bool marks = true;
   bool utilization = true;  ///< without marks: of memory is read
+  bool reasons = true;      ///< whether a limit holds the clock down is told
   /// What utilisation of memory is shown for a share of the bandwidth.
   std::function<double(double)> reading_of_traffic = [](double share) { return share; };
   std::uint64_t seed = 1;
@@ -163,6 +164,7 @@ class JobRun {
       heat_ = settles + (heat_ - settles) * std::exp(-dt / preset_.heat_time_constant_s);
       t_ += dt;
       joules_ += dt * point.power_w;
+      if (point.power_capped) capped_ += dt;
       slice_joules_ += dt * point.power_w;
       if (busy) {
         work -= dt * rate;
@@ -184,7 +186,9 @@ class JobRun {
   void read() {
     activity_.busy_s += std::round(busy_ / reading_period * 100) / 100 * reading_period;
     const double moved = job_.reading_of_traffic(moved_ / reading_period);
-    if (job_.utilization) activity_.traffic_s += std::round(moved * 100) / 100 * reading_period;
+    const double shown = job_.utilization ? std::round(moved * 100) / 100 : 0;
+    activity_.traffic_s += shown * reading_period;
+    activity_.traffic_squares_s += shown * shown * reading_period;
     busy_ = moved_ = 0;
     next_reading_ += reading_period;
   }
@@ -196,6 +200,8 @@ class JobRun {
     o.joules = slice_joules_ * (1 + job_.sensor_noise * normal_(random_));
     o.work = work_;
     if (job_.thermometer) o.celsius = std::round(heat_);
+    if (job_.reasons) o.capped = capped_ / (t_ - slice_begin_);
+    capped_ = 0;
     if (!job_.marks) o.activity = std::exchange(activity_, {});
     slice_begin_ = t_;
     slice_joules_ = 0;
@@ -226,6 +232,7 @@ class JobRun {
   double moved_ = 0;  ///< traffic x seconds, likewise
   double next_reading_ = reading_period;
   double level_ = 1;
+  double capped_ = 0;  ///< seconds of the slice
   double next_noise_ = 0;
   double heat_ = 35;
 };

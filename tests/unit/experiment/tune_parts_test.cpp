@@ -21,6 +21,7 @@ Progress shows(double busy, double clock, double traffic) {
   p.work = 10 * busy * clock;
   p.activity.busy_s = 10 * busy;
   p.activity.traffic_s = 10 * traffic;
+  p.activity.traffic_squares_s = 10 * traffic * traffic;
   return p;
 }
 
@@ -35,9 +36,29 @@ TEST(Progress, OfWorkThatWaitsForMemoryIsItsTraffic) {
   const Factor more = more_than_cycles(shows(1, 0.6, 0.855), shows(1, 1, 0.90), 0);
   const double truth = std::log(0.855 / 0.90 / 0.6);
   EXPECT_NEAR(more.value, truth, 0.01);
-  EXPECT_LT(more.low, 0.85 * truth) << "that traffic is told in proportion is doubted";
-  EXPECT_GT(more.low, 0.7 * truth);
+  EXPECT_LT(more.low, 0.92 * truth) << "caches are doubted";
+  EXPECT_GT(more.low, 0.8 * truth);
   EXPECT_GE(more.high, truth);
+}
+
+TEST(Progress, DoubtsAReadingThatFellMuchMoreThanOneThatHardlyMoved) {
+  // Work that computes, but the readings saturate: 0.80 is shown as 0.84, 0.50 as 0.5625.
+  const Factor more = more_than_cycles(shows(1, 0.625, 0.5625), shows(1, 1, 0.84), 0);
+  EXPECT_GT(more.value, 0);
+  EXPECT_EQ(more.low, 0);
+}
+
+TEST(Progress, IsKnownBetterThanItsDigitsWhenReadingsScatter) {
+  const auto scattered = [](double clock, double traffic) {
+    Progress p = shows(1, clock, traffic);
+    p.activity.traffic_squares_s += 10 * 0.01 * 0.01;  // by one digit
+    return p;
+  };
+  const Factor even = more_than_cycles(shows(1, 0.6, 0.09), shows(1, 1, 0.1), 0);
+  const Factor odd = more_than_cycles(scattered(0.6, 0.09), scattered(1, 0.1), 0);
+  const double truth = std::log(0.9 / 0.6);
+  EXPECT_LT(std::abs(odd.value - truth), std::abs(even.value - truth) / 2);
+  EXPECT_GT(odd.low, even.low);
 }
 
 TEST(Progress, IsNeverMoreThanBusyTimeAllows) {

@@ -34,12 +34,7 @@ void expect_holds(const Estimate& e, double truth, const char* what) {
   EXPECT_GE(e.high, truth) << what;
 }
 
-/// The aim is 2 %. One job misses it (docs/results/tune.md): work that waits for memory on an H200,
-/// by EDP, where nothing is measured between 302 W and 700 W.
-double most_regret(std::string_view preset, int kind, std::string_view goal) {
-  constexpr int waits_for_memory = 2;
-  return preset == "h200" && kind == waits_for_memory && goal == "edp" ? 0.024 : 0.02;
-}
+constexpr double most_regret = 0.02;
 
 class TenMinutes : public testing::TestWithParam<std::tuple<const char*, int>> {};
 
@@ -55,8 +50,7 @@ TEST_P(TenMinutes, EndNearTheBestLimitAtASmallPrice) {
     options.goal = *TuneGoal::parse(goal);
     const Ran ran = test::run_job(job, options);
     ASSERT_TRUE(ran.report.settled_w) << goal;
-    EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w),
-              most_regret(preset, kind, goal))
+    EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), most_regret)
         << goal << ": settled on " << *ran.report.settled_w << " W";
     ASSERT_TRUE(ran.report.profiling_cost) << goal;
     EXPECT_LT(*ran.report.profiling_cost, 0.05) << goal;
@@ -93,7 +87,6 @@ struct Situation {
   const char* name;
   std::function<void(Job&)> make;
   double least_held;  ///< share of the jobs whose interval holds the truth
-  double most_regret = 0.02;
 };
 
 void PrintTo(const Situation& situation, std::ostream* out) {
@@ -117,8 +110,7 @@ TEST_P(InASituation, RegretAndPriceAreSmallAndNoClaimIsTooHigh) {
       const TuneOptions options = test::options_for(job);
       const Ran ran = test::run_job(job, options);
       ASSERT_TRUE(ran.report.settled_w);
-      EXPECT_LT(test::regret_of(job, job.works.back(), options, *ran.report.settled_w),
-                GetParam().most_regret)
+      EXPECT_LT(test::regret_of(job, job.works.back(), options, *ran.report.settled_w), most_regret)
           << preset << ' ' << work.demand.compute << ": " << *ran.report.settled_w << " W";
       EXPECT_LT(*ran.report.profiling_cost, 0.05) << preset << ' ' << work.demand.compute;
       ASSERT_TRUE(ran.report.saved_j) << ran.report.cannot_tell;
@@ -148,16 +140,17 @@ void other_work_before(Job& job) {
   job.works.insert(job.works.begin(), ten_minutes(job.preset, bandwidth, 5));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    OfTenMinutes, InASituation,
-    testing::Values(
-        Situation{"drift", drift, 0.9}, Situation{"noise", [](Job& j) { j.noise = 0.2; }, 0.9},
-        Situation{"neighbour", neighbour, 0.9}, Situation{"other_work", other_work_before, 0.9},
-        // A memory that is hardly used tells little: docs/results/tune.md.
-        Situation{"no_marks", no_marks, 0.95, 0.025},
-        Situation{"no_marks_drift", [](Job& j) { no_marks(j), drift(j); }, 0.95, 0.025},
-        Situation{"no_marks_neighbour", [](Job& j) { no_marks(j), neighbour(j); }, 0.9, 0.025}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(OfTenMinutes, InASituation,
+                         testing::Values(Situation{"drift", drift, 0.9},
+                                         Situation{"noise", [](Job& j) { j.noise = 0.2; }, 0.9},
+                                         Situation{"neighbour", neighbour, 0.9},
+                                         Situation{"other_work", other_work_before, 0.9},
+                                         Situation{"no_marks", no_marks, 0.95},
+                                         Situation{"no_marks_drift",
+                                                   [](Job& j) { no_marks(j), drift(j); }, 0.95},
+                                         Situation{"no_marks_neighbour",
+                                                   [](Job& j) { no_marks(j), neighbour(j); }, 0.9}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Tune, TheBudgetIsKeptWhenReturnsToTheDefaultAreDear) {
   Job job;
@@ -210,6 +203,20 @@ TEST(Tune, NoticesThatTheWorkHasChangedAndTunesAgain) {
   EXPECT_LT(test::regret_of(job, job.works[1], options, *ran.report.settled_w), 0.02);
   expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
   EXPECT_LT(*ran.report.profiling_cost, 0.05);
+}
+
+TEST(Tune, OtherWorkThatLooksAlikeUnderTheLimitIsNotBookedAsIfItsTimeWereKnown) {
+  // Under 160 W of an A100, `bandwidth` and `mixed` take equally long and draw as much.
+  for (const std::uint64_t seed : {6, 7, 8}) {
+    Job job;
+    job.preset = "a100";
+    job.noise = 0.05;
+    job.seed = seed;
+    job.works = {ten_minutes("a100", bandwidth, 5), ten_minutes("a100", mixed, 5)};
+    const Ran ran = test::run_job(job, test::options_for(job));
+    ASSERT_TRUE(ran.report.saved_j);
+    expect_holds(*ran.report.saved_j, ran.default_joules - ran.joules, "joules saved");
+  }
 }
 
 TEST(Tune, RemembersWorkItHasSeen) {
