@@ -135,6 +135,27 @@ void run(const std::string& name, Seeds seeds, const char* goal, TuneRule rule, 
   row.print(name);
 }
 
+/// Any work: nothing was chosen with it in view.
+test::Work any_work(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto share = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  test::Work work;
+  work.demand.compute = share(0.2, 1);
+  work.demand.memory = share(0.02, 1);
+  // Who hardly uses memory does not wait for it.
+  work.demand.memory_bound = share(0, 0.95) * std::min(1.0, 1.5 * work.demand.memory);
+  work.work = share(0.02, 0.5);
+  if (share(0, 1) < 0.5) work.gap = work.work * share(0, 0.8);
+  return work;
+}
+
+void any(test::Job& job, const Kind& kind) {
+  const auto index = static_cast<std::uint64_t>(&kind - &kinds[0]);
+  job.works = {minutes(job.preset, any_work(job.seed * 1000 + job.preset[0] * 10 + index), 10)};
+}
+
 void steady(test::Job& job, const Kind& kind) {
   job.works = {minutes(job.preset, kind.work, 10)};
 }
@@ -178,7 +199,23 @@ void all(Seeds seeds) {
   const auto saturates = [](test::Job& job) {
     job.reading_of_traffic = [](double share) { return share * (1.25 - 0.25 * share); };
   };
+  for (const char* goal : {"energy", "edp"}) {
+    run(std::string("any work, ") + goal, seeds, goal, TuneRule::hybrid, any);
+  }
+  energy("any work, noise", any, [](test::Job& job) { job.noise = 0.2; });
+  energy("any work, without marks", any, no_marks);
+  energy("any work, without marks, memory not told", any, no_marks, no_utilization);
   energy("drift (idle power +0.4 % per kelvin)", drift);
+  const auto tells = [](test::Job& job) { job.tells_length = true; };
+  energy("the same, the job tells its length", drift, tells);
+  for (const double length : {1.0, 3.0}) {
+    const auto short_job = [&](test::Job& job, const Kind& kind) {
+      job.works = {minutes(job.preset, kind.work, length)};
+    };
+    const std::string name = length < 2 ? "1 minute" : "3 minutes";
+    energy(name, short_job);
+    energy(name + ", the job tells its length", short_job, tells);
+  }
   energy("drift, no thermometer", drift, [](test::Job& job) { job.thermometer = false; });
   energy("noise (20 % of the demand)", noise);
   energy("another kind of work after 5 minutes", other_work);

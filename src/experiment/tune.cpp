@@ -17,7 +17,9 @@ constexpr double errors = 4;  ///< standard errors that no change is made of
 constexpr int most_checks = 4;
 constexpr int most_refinements = 6;
 constexpr int most_confirmations = 2;
+constexpr double fewest_windows = 4;     ///< that must fit into the rest of the job for profiling
 constexpr double worth_a_check = 0.003;  ///< expected gain, relative
+constexpr double check_price = 0.03;     ///< by which a limit that is checked is dearer
 constexpr int most_baselines = 5;        ///< before windows get longer
 
 /// A window that is uneven although the next one is not holds something else: the end of start-up,
@@ -29,6 +31,20 @@ bool much_rougher(const TuneWindow& one, const TuneWindow& next) {
     return std::max({w.se_time, w.se_power, w.se_traffic});
   };
   return worst(one) > std::max(even, much * worst(next));
+}
+
+/// A card that draws more than its limit is at its lowest clock and skips pulses: the clock that is
+/// told is not the one that is had, and nothing else shows how fast it is. No lower limit is then
+/// taken to cost less energy than the one above.
+void beyond_the_cliff(tune::MeasuredLimits& measured) {
+  constexpr double over = 1.03;
+  const tune::Measured* above = nullptr;
+  for (auto it = measured.rbegin(); it != measured.rend(); ++it) {
+    tune::Measured& m = it->second;
+    if (above != nullptr && std::exp(m.log_power) > over * it->first)
+      m.log_time = std::max(m.log_time, above->log_time + above->log_power - m.log_power);
+    above = &m;
+  }
 }
 
 }  // namespace
@@ -65,6 +81,7 @@ void Tuner::State::keep(const TuneWindow& window, std::string purpose) {
 void Tuner::State::observe(const TuneObservation& o) {
   const bool limited = in_force != top() || o.begin < set_at;
   pending.add(o, limited);
+  left = o.left;
   heat.add(o, current);
   phase().last = o.end;
   if (!watching() && step != tune::Step::given_up) pending_profiling.add(o);
@@ -77,11 +94,16 @@ void Tuner::State::observe(const TuneObservation& o) {
   gatherer.add(o);
   // The low probe is the dearest: a rougher value of it serves as well.
   constexpr double rough = 2.5;
+  // So is the default where it costs much more: it is looked at several times.
+  constexpr double less_exact = 1.5;
+  const bool dear = in_force == top();
   // So do a first look at the default, and the returns to it: there will be more of them.
   const bool low = (step == tune::Step::probe && !low_done) || step == tune::Step::revisit ||
                    (step == tune::Step::baseline && phase().windows.empty());
   if (auto window = gatherer.complete(shortest, std::max(options.longest_window, shortest),
-                                      options.precision * (low ? rough : 1))) {
+                                      options.precision * (low    ? rough
+                                                           : dear ? less_exact
+                                                                  : 1))) {
     gatherer.clear();
     window->limit_w = in_force;
     take(std::move(*window));
@@ -151,6 +173,8 @@ void Tuner::State::after_agreement() {
     phase().before_settling.add(fresh.before_settling);
     return settle(*phase().settled_w);
   }
+  // Nothing is gained any more.
+  if (left && *left < (shortest + options.settle) * fewest_windows) return settle(top());
   low_done = false;
   go(tune::Step::probe,
      probe_first.value_or(tune::low_probe(
@@ -161,7 +185,7 @@ void Tuner::State::take_probe(const TuneWindow& window) {
   if (!low_done) {
     keep(window, "probe");
     low_done = true;
-    if (!probe_first) return go(tune::Step::probe, top());
+    if (!probe_first && affords_second_look(window)) return go(tune::Step::probe, top());
     return start_checks();
   }
   // Back under the default: is the work still what it was?
@@ -175,6 +199,17 @@ void Tuner::State::take_probe(const TuneWindow& window) {
   }
   keep(window, "default");
   start_checks();
+}
+
+/// A short job that tells its length is spared the second look at the default where what was saved
+/// under the low probe says that it is too dear.
+bool Tuner::State::affords_second_look(const TuneWindow& low) const {
+  if (!left) return true;
+  const TuneWindow& last = *phases[current].defaults(top()).back();
+  const double saving = 1 - std::exp(low.log_energy() - last.log_energy());
+  const double watts = last.joules / last.duration().value();
+  const double so_far = phases[current].before_settling.did.seconds - low.duration().value();
+  return saving * watts * (so_far + (shortest + options.settle).value()) <= budget();
 }
 
 void Tuner::State::start_checks() {
@@ -192,6 +227,8 @@ tune::MeasuredLimits Tuner::State::measured_of_one() const {
     m.log_power -= std::log(gpus);
     m.host_w /= gpus;
   }
+  const auto& activity = phases[current].windows.back().activity;
+  if (activity && !(activity->traffic_s > 0)) beyond_the_cliff(measured);
   return measured;
 }
 
@@ -199,15 +236,18 @@ tune::MeasuredLimits Tuner::State::measured_of_one() const {
 void Tuner::State::propose() {
   const auto measured = measured_of_one();
   const double best = tune::best_measured(options, measured);
+  // A check runs at a limit that is not the best; the gain lasts until the end.
+  const double price = left ? check_price * (shortest + options.settle).value() / left->value() : 0;
+  const double worth = std::max(worth_a_check, price);
   if (checks < most_checks) {
     const tune::Choice choice = tune::best_predicted(options, measured);
-    if (!measured.contains(choice.limit_w) && choice.gain > worth_a_check) {
+    if (!measured.contains(choice.limit_w) && choice.gain > worth) {
       ++checks;
       return go(tune::Step::check, choice.limit_w);
     }
   }
   if (refinements < most_refinements) {
-    if (const auto limit = tune::refinement(options, measured, worth_a_check)) {
+    if (const auto limit = tune::refinement(options, measured, worth)) {
       ++refinements;
       return go(tune::Step::check, *limit);
     }
@@ -239,6 +279,7 @@ void Tuner::State::settle(double limit) {
   phase().se = 0;
   suspicious = false;
   if (revisit.value() <= 0) revisit = options.revisit;
+  plan_revisit();
   go(tune::Step::settled, limit);
 }
 

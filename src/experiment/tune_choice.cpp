@@ -61,6 +61,7 @@ Prediction as_prediction(const Measured& m) {
   Prediction p;
   p.log_time = m.log_time;
   p.log_power = m.log_power;
+  p.var_time = m.var_time;
   return p;
 }
 

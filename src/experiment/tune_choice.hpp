@@ -16,6 +16,7 @@ struct Measured {
   double host_w = 0.0;
   double se = 0.0;               ///< of ln of the energy
   double se_time = 0.0;          ///< of ln of the time
+  double var_time = 0.0;         ///< of ln of the time, where nobody counts the work
   double log_cycles_time = 0.0;  ///< seconds per unit that is counted: as windows have it
   /// Below the default, but not in the way of the work: it ran as under the default, and has its
   /// values.

@@ -4,7 +4,9 @@
 #include "experiment/tune_marks.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -154,8 +156,9 @@ struct TuneEvents::State {
   Tuner& tuner;
   TuneEventsOptions options;
   RunEvents& next;
-  std::mutex mutex;  // guards the counter: marks come on a thread of their own
+  std::mutex mutex;  // guards what takes marks: they come on a thread of their own
   tune::ItemCounter counter;
+  SeriesTracker series{[](int pid) { return pid <= 0 || ::kill(pid, 0) == 0 || errno == EPERM; }};
   WorkMeasure measure = WorkMeasure::none;
   std::optional<Instant> used_until;
   std::optional<Instant> first_busy;
@@ -202,6 +205,7 @@ std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& tim
   const Shown shown = shown_in(timeline, o.begin, o.end, fastest);
   o.celsius = shown.celsius;
   o.capped = capped_in(timeline, o.begin, o.end);
+  if (series.series()) o.left = tune::time_left(*series.series(), o.end);
   o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end) : shown.cycles;
   if (measure == WorkMeasure::activity) o.activity = shown.activity;
   for (const ChannelEnergy& channel : ergo::measure(timeline, {o.begin, o.end}).channels) {
@@ -262,6 +266,7 @@ void TuneEvents::on_mark(const MarkMessage& mark, int pid) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->counter.take(mark, pid);
+    state_->series.take(mark, pid);
   }
   state_->next.on_mark(mark, pid);
 }

@@ -169,7 +169,11 @@ MeasuredLimits Phase::measured(double default_w) const {
         is_default ? reference.log_time : reference.log_time + w.log_time - time;
     m.log_cycles_time += cycles_time;
     m.log_time += cycles_time;
-    if (!is_default) m.log_time -= more_than_cycles(progress_of(w), together, w.se_traffic).value;
+    if (!is_default) {
+      const Factor more = more_than_cycles(progress_of(w), together, w.se_traffic);
+      m.log_time -= more.value;
+      m.var_time += std::pow((more.high - more.low) / 4, 2);
+    }
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
     m.se += w.se_energy * w.se_energy;
@@ -179,6 +183,7 @@ MeasuredLimits Phase::measured(double default_w) const {
   for (auto& [limit, m] : out) {
     m.log_time /= counts[limit];
     m.log_cycles_time /= counts[limit];
+    m.var_time /= counts[limit];  // more windows do not tell more
     m.log_power /= counts[limit];
     m.host_w /= counts[limit];
     m.se = std::sqrt(m.se) / counts[limit];

@@ -71,4 +71,18 @@ std::string ItemCounter::name() const {
   return chosen_ ? chosen_->second : std::string();
 }
 
+std::optional<Seconds> time_left(const AnnouncedSeries& series, Instant now) {
+  if (series.over) return Seconds(0.0);
+  const auto& begins = series.begins;
+  if (begins.size() < 2) return std::nullopt;
+  // The limit changes the pace: only the last ones count.
+  constexpr std::size_t recent = 3;
+  const std::size_t cycles = std::min(recent, begins.size() - 1);
+  const Seconds cycle =
+      (begins.back() - begins[begins.size() - 1 - cycles]) / static_cast<double>(cycles);
+  const double to_begin = static_cast<double>(series.total) - static_cast<double>(begins.size());
+  const Seconds of_this = std::max(Seconds(0.0), cycle - (now - begins.back()));
+  return cycle * std::max(0.0, to_begin) + of_this;
+}
+
 }  // namespace ergo::tune

@@ -1,6 +1,7 @@
 #pragma once
 // Items finished by a program, from its marks. Pure.
 
+#include "ergo/experiment/live.hpp"
 #include "ergo/experiment/marks.hpp"
 
 #include <deque>
@@ -36,5 +37,9 @@ class ItemCounter {
   std::map<Key, std::optional<std::int64_t>> begun_;  ///< the count that a begin announced
   std::optional<Key> chosen_;
 };
+
+/// How long a program goes on that has announced how many windows there will be, at the pace of the
+/// last ones; nothing before the second one has begun.
+std::optional<Seconds> time_left(const AnnouncedSeries& series, Instant now);
 
 }  // namespace ergo::tune

@@ -13,18 +13,26 @@ namespace {
 constexpr double doubt_of_ratio = 0.2;
 constexpr double doubt_of_gap = 0.1;
 
-/// Largest error of the mean of rounded readings, relative. Where they differ by more than their
+/// Where nothing is known of the memory: the share of the time at full clock in which work waits
+/// for it or for anything else that the clock does not make faster. The law's population
+/// (model/physics) has about 0.6 at full clock; less of it is believed, as the price of believing
+/// too much is a limit far too low.
+constexpr double usual_wait = 0.5;
+
+/// Largest error of the mean of rounded readings, relative. Where they scatter by more than their
 /// last digit, rounding errors cancel: what is left of a normal scatter of s digits is
 /// exp(-2 pi^2 s^2) / pi digits (Widrow, Kollar: Quantization Noise, 2008). Part of it is kept for
-/// scatter that is not normal.
+/// scatter that is not normal. A steady value between two digits is read as both by turns, too:
+/// that much scatter, half a digit, says nothing.
 double rounding(const Progress& p) {
   const double mean = p.activity.traffic_s / p.seconds;
-  const double variance = p.activity.traffic_squares_s / p.seconds - mean * mean;
   const double digit = 2 * p.activity.traffic_error;
+  const double digits =
+      (p.activity.traffic_squares_s / p.seconds - mean * mean) / (digit * digit) - 0.25;
   constexpr double two_pi_squared = 19.739;
   constexpr double never_less = 0.1;
-  const double left = std::exp(-two_pi_squared * std::max(0.0, variance) / (digit * digit));
-  return p.activity.traffic_error * std::max(left, never_less) / mean;
+  const double left = std::max(std::exp(-two_pi_squared * std::max(0.0, digits)), never_less);
+  return p.activity.traffic_error * left / mean;
 }
 
 /// 95 % half-width of ln of the ratio of two of them (two uniform errors).
@@ -76,6 +84,9 @@ Factor more_than_cycles(const Progress& now, const Progress& reference, double s
   const TuneActivity& b = reference.activity;
   const double most = std::max(0.0, beyond(a.busy_s, b.busy_s));
   factor.high = most;
+  // Memory may be told to be idle, or not be told at all.
+  if (!(a.traffic_s > 0) || !(b.traffic_s > 0))
+    factor.value = -std::log1p(-usual_wait * (1 - std::exp(-most)));
   // Of a card whose memory is as good as idle, nothing is learnt.
   const double shown = std::min(a.traffic_s / now.seconds, b.traffic_s / reference.seconds);
   if (!(shown > 2 * a.traffic_error)) return factor;

@@ -64,6 +64,7 @@ struct Tuner::State {
   std::vector<double> to_check;
   std::optional<Instant> last_default;
   Seconds revisit{0.0};
+  std::optional<Seconds> left;  ///< of the job, as far as it tells
   bool suspicious = false;
   tune::Account pending;  ///< since the last window that fitted the current phase
   tune::Totals pending_profiling;
@@ -100,7 +101,11 @@ struct Tuner::State {
   bool known_by(const TuneWindow& window);
   [[nodiscard]] double used() const;
   [[nodiscard]] double spent() const;
+  [[nodiscard]] double budget() const;
+  [[nodiscard]] double revisit_price() const;
   [[nodiscard]] bool affords_revisit() const;
+  [[nodiscard]] bool affords_second_look(const TuneWindow& low) const;
+  void plan_revisit();
   [[nodiscard]] bool differ(const TuneWindow& w, double log_time, double log_power, double se,
                             double tolerance) const;
 };

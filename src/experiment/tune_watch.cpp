@@ -45,6 +45,7 @@ void Tuner::State::take_settled(const TuneWindow& window) {
   if (now.settled_w != top() && last_default && window.end - *last_default >= revisit &&
       affords_revisit()) {
     revisit = std::min(revisit * 2, longest_revisit);
+    plan_revisit();
     go(tune::Step::revisit, top());
   }
 }
@@ -169,7 +170,17 @@ double Tuner::State::spent() const {
   return sum;
 }
 
-bool Tuner::State::affords_revisit() const {
+/// Joules that profiling may cost: of what has been used, or will have been in the end where the
+/// job tells how long it is.
+double Tuner::State::budget() const {
+  double all = used();
+  const tune::Totals& done = phases[current].done.all;
+  if (left && done.did.seconds > 0) all += left->value() * done.joules / done.did.seconds;
+  return options.budget * all;
+}
+
+/// Joules that a return to the default costs.
+double Tuner::State::revisit_price() const {
   const tune::Phase& now = phases[current];
   const TuneWindow& last = *now.defaults(top()).back();
   const auto measured = now.measured(top());
@@ -179,7 +190,21 @@ bool Tuner::State::affords_revisit() const {
   const double joules = last.joules / last.duration().value() *
                         (std::max(last.duration(), shortest) + options.settle).value();
   const double more = settled.log_time + settled.log_power - standard.log_time - standard.log_power;
-  return spent() + joules * (1 - std::exp(more)) <= options.budget * used();
+  return joules * (1 - std::exp(more));
+}
+
+bool Tuner::State::affords_revisit() const {
+  // One that the end of the job cuts short tells nothing.
+  if (left && *left < (shortest + options.settle) * 2) return false;
+  return spent() + revisit_price() <= budget();
+}
+
+/// Where the job tells how long it is, and not many returns are affordable until then: evenly.
+void Tuner::State::plan_revisit() {
+  const double price = revisit_price();
+  if (!left || !(price > 0)) return;
+  const double affordable = std::floor(std::max(0.0, budget() - spent()) / price);
+  revisit = std::max(revisit, *left * (1 / (affordable + 1)));
 }
 
 void Tuner::State::work_changed(const TuneWindow& window) {

@@ -48,7 +48,8 @@ struct TuneOptions {
   double precision = 0.004;  ///< a window ends when its relative standard error is so small
   Seconds revisit{60.0};  ///< first return to the default after settling; then twice as long, …
   /// No return to the default while profiling would have cost more than this share of the energy
-  /// used so far; and from half of it on new kinds of work are probed more cheaply.
+  /// used so far (of the whole job where it tells how long it is); and from half of it on new kinds
+  /// of work are probed more cheaply.
   double budget = 0.035;
   std::string gpu;  ///< its name
   int gpus = 1;     ///< how many share the limit; observed joules are of all of them
@@ -80,6 +81,8 @@ struct TuneObservation {
   /// Share of the time in which a power limit held a clock down, 0..1; of the GPU that was held
   /// most.
   std::optional<double> capped;
+  /// How long the job goes on after it, where the job tells how much it has to do.
+  std::optional<Seconds> left;
 };
 
 /// One measurement under one limit. Logarithms are natural.

@@ -33,7 +33,8 @@ struct Job {
   std::function<sim::Demand(double)> neighbour = [](double /*share*/) {
     return sim::Demand{0, 0, 0};
   };
-  bool thermometer = true;  ///< temperature is read, in whole degrees
+  bool tells_length = false;  ///< how much there is to do
+  bool thermometer = true;    ///< temperature is read, in whole degrees
   bool marks = true;
   bool utilization = true;  ///< without marks: of memory is read
   bool reasons = true;      ///< whether a limit holds the clock down is told
@@ -202,6 +203,8 @@ class JobRun {
     if (job_.thermometer) o.celsius = std::round(heat_);
     if (job_.reasons) o.capped = capped_ / (t_ - slice_begin_);
     capped_ = 0;
+    constexpr double little = 0.02;
+    if (job_.tells_length && done_ > little) o.left = Seconds(t_ * (1 - done_) / done_);
     if (!job_.marks) o.activity = std::exchange(activity_, {});
     slice_begin_ = t_;
     slice_joules_ = 0;

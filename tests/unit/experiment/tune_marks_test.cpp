@@ -60,5 +60,21 @@ TEST(ItemCounter, TwoMarksAreNoRowAndProcessesAreApart) {
   EXPECT_TRUE(counter.ready());
 }
 
+TEST(TimeLeft, FollowsThePaceOfTheLastWindows) {
+  AnnouncedSeries epochs;
+  epochs.total = 10;
+  const auto at = [](double t) { return Instant{} + Seconds(t); };
+  epochs.begins = {at(0)};
+  EXPECT_EQ(time_left(epochs, at(1)), std::nullopt) << "no pace is known yet";
+  // Ten seconds an epoch under the default, twelve since.
+  epochs.begins = {at(0), at(10), at(20), at(32), at(44), at(56)};
+  const auto left = time_left(epochs, at(59));
+  ASSERT_TRUE(left);
+  EXPECT_NEAR(left->value(), 4 * 12 + 9, 1e-9);
+  EXPECT_NEAR(time_left(epochs, at(80))->value(), 4 * 12, 1e-9) << "a slow one is not made up for";
+  epochs.over = true;
+  EXPECT_EQ(time_left(epochs, at(59))->value(), 0);
+}
+
 }  // namespace
 }  // namespace ergo::tune

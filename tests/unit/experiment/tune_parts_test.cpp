@@ -49,9 +49,9 @@ TEST(Progress, DoubtsAReadingThatFellMuchMoreThanOneThatHardlyMoved) {
 }
 
 TEST(Progress, IsKnownBetterThanItsDigitsWhenReadingsScatter) {
-  const auto scattered = [](double clock, double traffic) {
+  const auto scattered = [](double clock, double traffic, double digits = 1) {
     Progress p = shows(1, clock, traffic);
-    p.activity.traffic_squares_s += 10 * 0.01 * 0.01;  // by one digit
+    p.activity.traffic_squares_s += 10 * std::pow(0.01 * digits, 2);
     return p;
   };
   const Factor even = more_than_cycles(shows(1, 0.6, 0.09), shows(1, 1, 0.1), 0);
@@ -59,6 +59,9 @@ TEST(Progress, IsKnownBetterThanItsDigitsWhenReadingsScatter) {
   const double truth = std::log(0.9 / 0.6);
   EXPECT_LT(std::abs(odd.value - truth), std::abs(even.value - truth) / 2);
   EXPECT_GT(odd.low, even.low);
+  // A steady value between two digits is read as one or the other.
+  const Factor steady = more_than_cycles(scattered(0.6, 0.09, 0.5), scattered(1, 0.1, 0.5), 0);
+  EXPECT_DOUBLE_EQ(steady.low, even.low);
 }
 
 TEST(Progress, IsNeverMoreThanBusyTimeAllows) {
@@ -77,7 +80,8 @@ TEST(Progress, ThatFellByMoreThanTheClockIsBelieved) {
 TEST(Progress, WithoutTrafficLiesBetweenCyclesAndBusyTime) {
   for (const double traffic : {0.0, 0.008}) {
     const Factor more = more_than_cycles(shows(0.8, 0.6, traffic), shows(0.7, 1, traffic), 0);
-    EXPECT_EQ(more.value, 0);
+    // Memory that is told to be idle is not waited for; of memory that is not told, half the way.
+    EXPECT_NEAR(more.value, traffic > 0 ? 0 : -std::log(1 - 0.5 * 0.4), 1e-12);
     EXPECT_EQ(more.low, 0);
     EXPECT_NEAR(more.high, -std::log(0.6), 1e-12);
   }

@@ -165,6 +165,31 @@ TEST(Tune, TheBudgetIsKeptWhenReturnsToTheDefaultAreDear) {
   EXPECT_GT(*lavish.report.profiling_cost, *thrifty.report.profiling_cost);
 }
 
+TEST(Tune, AShortJobThatTellsItsLengthIsProfiledMoreCheaply) {
+  Job job;
+  job.noise = 0.05;
+  job.works = {ten_minutes("v100", dense, 1)};
+  const Ran blind = test::run_job(job, test::options_for(job));
+  job.tells_length = true;
+  const Ran told = test::run_job(job, test::options_for(job));
+  EXPECT_LT(*told.report.profiling_cost, 0.75 * *blind.report.profiling_cost);
+  EXPECT_LT(told.joules, blind.joules);
+  expect_holds(*told.report.saved_j, told.default_joules - told.joules, "joules saved");
+}
+
+TEST(Tune, WorkThatChangesJustBeforeTheEndIsNotProfiledAnyMore) {
+  Job job;
+  job.works = {ten_minutes("v100", dense, 10), ten_minutes("v100", bandwidth, 0.5)};
+  const Ran blind = test::run_job(job, test::options_for(job));
+  job.tells_length = true;
+  const Ran told = test::run_job(job, test::options_for(job));
+  const auto probes = [](const Ran& ran) {
+    return std::count_if(ran.report.windows.begin(), ran.report.windows.end(),
+                         [](const TuneWindow& w) { return w.purpose == "probe"; });
+  };
+  EXPECT_GT(probes(blind), probes(told));
+}
+
 TEST(Tune, ReadingsOfMemoryThatSaturateMakeNoClaimTooHigh) {
   for (const Work& work : {mixed, bandwidth}) {
     Job job;
