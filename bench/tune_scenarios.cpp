@@ -227,6 +227,18 @@ void all(Seeds seeds) {
   energy("without marks, a neighbour", neighbour, no_marks);
   energy("without marks, utilisation of memory saturates", steady, no_marks, saturates);
   energy("without marks, utilisation of memory not told", steady, no_marks, no_utilization);
+  // Three parts: passes of some work, an optimiser that reads and writes all weights, the host.
+  const auto iterations = [](test::Job& job, const Kind& kind) {
+    test::Work work = kind.work;
+    work.work = 0.5;
+    work.second = {0.25, 0.9, 0.8};
+    work.second_work = 0.12;
+    work.gap = 0.08;
+    job.works = {minutes(job.preset, work, 10)};
+  };
+  energy("without marks, iterations of 0.7 s", iterations, no_marks);
+  energy("without marks, iterations of 0.7 s, memory not told", iterations, no_marks,
+         no_utilization);
 }
 
 }  // namespace

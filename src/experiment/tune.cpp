@@ -104,8 +104,16 @@ void Tuner::State::observe(const TuneObservation& o) {
                                       options.precision * (low    ? rough
                                                            : dear ? less_exact
                                                                   : 1))) {
-    gatherer.clear();
     window->limit_w = in_force;
+    const auto [watts, watts_step] = gatherer.watts();
+    if (!watching()) phase().find_beat(*window, watts, watts_step, top());
+    // A limit flattens the beat: it takes longer to see.
+    constexpr double well_seen = 0.005;
+    const bool vague = !window->beat_s || window->se_beat > well_seen;
+    if (!watching() && in_force != top() && vague && gatherer.length() < options.longest_window &&
+        phase().has_beat(top()))
+      return;
+    gatherer.clear();
     take(std::move(*window));
   }
 }

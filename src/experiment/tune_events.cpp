@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <string_view>
+#include <tuple>
 
 namespace ergo {
 namespace {
@@ -139,6 +140,32 @@ Shown shown_in(const Timeline& timeline, Instant from, Instant to,
   return shown;
 }
 
+/// Joules of the GPUs, and of what else is measured.
+std::pair<double, double> joules_in(const Timeline& timeline, Instant from, Instant to) {
+  std::pair<double, double> sum;
+  for (const ChannelEnergy& channel : ergo::measure(timeline, {from, to}).channels) {
+    if (!channel.in_total || channel.provenance == Provenance::estimated) continue;
+    (channel.domain == Domain::gpu ? sum.first : sum.second) += channel.joules.value();
+  }
+  return sum;
+}
+
+/// How far readings of the GPUs' energy or power lie apart; those of the slowest.
+Seconds pace_of(const Timeline& timeline, Instant from, Instant to) {
+  Seconds pace{0.0};
+  for (SignalId id = 0; id < timeline.signal_count(); ++id) {
+    const SignalInfo& info = timeline.info(id);
+    if (info.kind != SignalKind::energy && info.kind != SignalKind::power) continue;
+    if (info.domain != Domain::gpu) continue;
+    double readings = 0;
+    timeline.visit(id, from, to, [&](const Sample& sample) {
+      readings += sample.time >= from && sample.time <= to ? 1 : 0;
+    });
+    pace = std::max({pace, info.traits.update_period, (to - from) / std::max(1.0, readings)});
+  }
+  return pace;
+}
+
 std::optional<double> foreign_share_of(const Timeline& timeline, Instant from, Instant to) {
   std::optional<double> most;
   for (const GaugeSummary& gauge : summarize_gauges(timeline, {from, to})) {
@@ -163,6 +190,7 @@ struct TuneEvents::State {
   std::optional<Instant> used_until;
   std::optional<Instant> first_busy;
   std::map<std::string, double> fastest;
+  Seconds watts_step{0.0};  ///< of the power that may show a beat
   Watts in_force{0.0};
   bool begun = false;
   std::optional<Error> failure;
@@ -192,14 +220,19 @@ void TuneEvents::State::choose_measure(const Timeline& timeline, Instant until) 
     if (shown_in(timeline, from, until, fastest).cycles > 0) first_busy = until;
     return;
   }
-  if (until - *first_busy >= options.wait_for_marks) switch_to(WorkMeasure::activity, until);
+  if (until - *first_busy < options.wait_for_marks) return;
+  constexpr Seconds finest{0.1};
+  watts_step = std::max(finest, pace_of(timeline, *first_busy, until));
+  switch_to(WorkMeasure::activity, until);
 }
 
 std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& timeline,
                                                              Instant until, Seconds least) {
   TuneObservation o;
   o.begin = *used_until;
-  const auto end = measure == WorkMeasure::items ? counter.last_end(until) : std::optional(until);
+  const double steps = std::floor((until - o.begin) / watts_step);
+  const auto end = measure == WorkMeasure::items ? counter.last_end(until)
+                                                 : std::optional(o.begin + watts_step * steps);
   if (!end || *end - o.begin < least) return std::nullopt;
   o.end = *end;
   const Shown shown = shown_in(timeline, o.begin, o.end, fastest);
@@ -207,10 +240,13 @@ std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& tim
   o.capped = capped_in(timeline, o.begin, o.end);
   if (series.series()) o.left = tune::time_left(*series.series(), o.end);
   o.work = measure == WorkMeasure::items ? counter.between(o.begin, o.end) : shown.cycles;
-  if (measure == WorkMeasure::activity) o.activity = shown.activity;
-  for (const ChannelEnergy& channel : ergo::measure(timeline, {o.begin, o.end}).channels) {
-    if (!channel.in_total || channel.provenance == Provenance::estimated) continue;
-    (channel.domain == Domain::gpu ? o.joules : o.host_joules) += channel.joules.value();
+  std::tie(o.joules, o.host_joules) = joules_in(timeline, o.begin, o.end);
+  if (measure != WorkMeasure::activity) return o;
+  o.activity = shown.activity;
+  o.watts_step = watts_step;
+  for (double i = 0; i < steps; ++i) {
+    const Instant from = o.begin + watts_step * i;
+    o.watts.push_back(joules_in(timeline, from, from + watts_step).first / watts_step.value());
   }
   return o;
 }

@@ -63,7 +63,9 @@ Level under_default(const Totals& totals, const DefaultLevel& level, const Facto
 }
 
 /// How much more work was done than its cycles say.
-Factor more_work(const Totals& totals, const std::vector<const TuneWindow*>& defaults) {
+Factor more_work(const Phase& phase, const Totals& totals, double default_w) {
+  const auto defaults = phase.defaults(default_w);
+  if (const auto beat = phase.settled_beat(default_w)) return *beat;
   Progress reference;
   double square = 0;
   for (const TuneWindow* w : defaults) {
@@ -96,108 +98,6 @@ void Account::add(const Account& o, double sign) {
   limited.add(o.limited, sign);
 }
 
-namespace {
-
-/// ln of time and power under the default at about the time of a window: the nearer a window under
-/// the default and the better it is known, the more it counts.
-std::pair<double, double> default_beside(const TuneWindow& w,
-                                         const std::vector<const TuneWindow*>& defaults) {
-  constexpr double near = 4;  // lengths of the window
-  constexpr double best_known = 0.002;
-  double sum = 0;
-  double time = 0;
-  double power = 0;
-  for (const TuneWindow* d : defaults) {
-    const Seconds apart = std::max({d->begin - w.end, w.begin - d->end, Seconds(0.0)});
-    const double far = apart.value() / (near * w.duration().value());
-    const double se = std::max({d->se_time, d->se_power, best_known});
-    const double weight = 1 / (1 + far * far) / (se * se);
-    sum += weight;
-    time += weight * d->log_time;
-    power += weight * d->log_power;
-  }
-  return {time / sum, power / sum};
-}
-
-/// Whether the limit of a window was not in the way of the work, which took `log_time` and
-/// `log_power` under the default beside it.
-bool ran_free(const TuneWindow& w, double log_time, double log_power, const TuneWindow& reference) {
-  const double se =
-      std::hypot(std::max(w.se_time, w.se_power), std::max(reference.se_time, reference.se_power));
-  const double off = std::max(std::abs(w.log_time - log_time), std::abs(w.log_power - log_power));
-  if (w.capped) {
-    // The rest of the time it can cost no more than a few thousandths. A driver that always says
-    // "not capped" is not believed when the work says otherwise.
-    constexpr double hardly = 0.02;
-    constexpr double alike = 0.015;
-    constexpr double errors = 4;
-    return *w.capped < hardly && off < std::max(alike, errors * se);
-  }
-  // Well below the limit on the average; bursts above it would show.
-  constexpr double well_below = 0.9;
-  constexpr double alike = 0.01;
-  constexpr double errors = 2.5;
-  return std::exp(w.log_power) < well_below * w.limit_w && off < std::max(alike, errors * se);
-}
-
-}  // namespace
-
-std::vector<const TuneWindow*> Phase::defaults(double default_w) const {
-  std::vector<const TuneWindow*> all;
-  for (const TuneWindow& w : windows) {
-    if (w.limit_w == default_w) all.push_back(&w);
-  }
-  return all;
-}
-
-MeasuredLimits Phase::measured(double default_w) const {
-  // Drift falls out when each window is compared with the defaults beside it in time.
-  const auto defaults = this->defaults(default_w);
-  MeasuredLimits out;
-  std::map<double, int> counts;
-  const TuneWindow& reference = *defaults.back();
-  Progress together;
-  for (const TuneWindow* d : defaults)
-    together.add(progress_of(*d));
-  for (const TuneWindow& w : windows) {
-    Measured& m = out[w.limit_w];
-    const auto [time, power] = default_beside(w, defaults);
-    const bool is_default = w.limit_w == default_w;
-    const bool first = counts[w.limit_w] == 0;
-    m.free = (first || m.free) && !is_default && ran_free(w, time, power, reference);
-    const double cycles_time =
-        is_default ? reference.log_time : reference.log_time + w.log_time - time;
-    m.log_cycles_time += cycles_time;
-    m.log_time += cycles_time;
-    if (!is_default) {
-      const Factor more = more_than_cycles(progress_of(w), together, w.se_traffic);
-      m.log_time -= more.value;
-      m.var_time += std::pow((more.high - more.low) / 4, 2);
-    }
-    m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
-    m.host_w += w.host_w;
-    m.se += w.se_energy * w.se_energy;
-    m.se_time += w.se_time * w.se_time;
-    ++counts[w.limit_w];
-  }
-  for (auto& [limit, m] : out) {
-    m.log_time /= counts[limit];
-    m.log_cycles_time /= counts[limit];
-    m.var_time /= counts[limit];  // more windows do not tell more
-    m.log_power /= counts[limit];
-    m.host_w /= counts[limit];
-    m.se = std::sqrt(m.se) / counts[limit];
-    m.se_time = std::sqrt(m.se_time) / counts[limit];
-  }
-  // As good as more windows under the default.
-  for (auto& [limit, m] : out) {
-    if (!m.free) continue;
-    m = out.at(default_w);
-    m.free = true;
-  }
-  return out;
-}
-
 std::optional<double> profiling_excess(const Phase& phase, double default_w) {
   const auto defaults = phase.defaults(default_w);
   if (!phase.settled_w || defaults.empty()) return std::nullopt;
@@ -205,8 +105,14 @@ std::optional<double> profiling_excess(const Phase& phase, double default_w) {
   const auto settled = measured.find(*phase.settled_w);
   if (settled == measured.end()) return std::nullopt;
   const Measured& m = settled->second;
-  const double work =
-      phase.before_settling.did.work * std::exp(more_work(phase.before_settling, defaults).value);
+  // What was done between the windows was like them.
+  double cycles = 0;
+  double done = 0;
+  for (const TuneWindow& w : phase.windows) {
+    cycles += w.work;
+    done += w.work * (w.limit_w == default_w ? 1 : std::exp(phase.more_of(w, default_w).value));
+  }
+  const double work = phase.before_settling.did.work * done / cycles;
   return phase.before_settling.joules -
          work * std::exp(m.log_time + std::log(std::exp(m.log_power) + m.host_w));
 }
@@ -313,7 +219,7 @@ void settle_accounts(const std::vector<Phase>& phases, double default_w, TuneRep
     compared = true;
     add_blur(phases, phase, default_w, saved, lost);
     add_turns(phases, static_cast<std::size_t>(&phase - phases.data()), default_w, saved, lost);
-    const Factor more = more_work(phase.done.limited, defaults);
+    const Factor more = more_work(phase, phase.done.limited, default_w);
     const Level energy = under_default(
         phase.done.limited,
         default_level(defaults, phase.last, phase.default_celsius, energy_of, energy_error), more);

@@ -63,6 +63,17 @@ struct Phase {
 
   /// Means over the windows of each limit.
   [[nodiscard]] MeasuredLimits measured(double default_w) const;
+  /// Looks for the beat of a window that is about to join.
+  void find_beat(TuneWindow& window, const std::vector<double>& watts, double step_s,
+                 double default_w) const;
+  /// How much more work was done in one of the windows than its cycles say: by the beat, where two
+  /// limits or more show one and agree on how much the work waits; else by `more_than_cycles`.
+  [[nodiscard]] Factor more_of(const TuneWindow& window, double default_w) const;
+  /// The same of the limit settled on, by its beat.
+  [[nodiscard]] std::optional<Factor> settled_beat(double default_w) const;
+  /// Power shows a beat under the default.
+  [[nodiscard]] bool has_beat(double default_w) const;
+  [[nodiscard]] bool beats_agree(double default_w) const;
   /// The windows under the default.
   [[nodiscard]] std::vector<const TuneWindow*> defaults(double default_w) const;
 };

@@ -77,9 +77,7 @@ void in_seconds_of_default(TuneWindow& window, const std::vector<tune::Phase>& p
     for (const TuneWindow* w : defaults)
       reference.add(tune::progress_of(*w));
     window.log_time += std::log(reference.work / reference.seconds);
-    if (window.limit_w != default_w)
-      window.log_time -=
-          tune::more_than_cycles(tune::progress_of(*mine), reference, mine->se_traffic).value;
+    if (window.limit_w != default_w) window.log_time -= phase.more_of(*mine, default_w).value;
     window.work = window.duration().value() / std::exp(window.log_time);
     return;
   }

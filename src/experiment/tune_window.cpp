@@ -72,6 +72,16 @@ Seconds WindowGatherer::length() const {
   return sum;
 }
 
+std::pair<std::vector<double>, double> WindowGatherer::watts() const {
+  std::pair<std::vector<double>, double> all;
+  for (const TuneObservation& slice : slices_) {
+    if (slice.watts.empty()) return {};
+    all.first.insert(all.first.end(), slice.watts.begin(), slice.watts.end());
+    all.second = slice.watts_step.value();
+  }
+  return all;
+}
+
 std::optional<TuneWindow> WindowGatherer::measured() const {
   Sums all;
   for (const TuneObservation& slice : slices_)

@@ -81,6 +81,9 @@ struct TuneObservation {
   /// Share of the time in which a power limit held a clock down, 0..1; of the GPU that was held
   /// most.
   std::optional<double> capped;
+  /// Mean power of the GPUs in even steps, where nobody counts the work: it may show a beat.
+  std::vector<double> watts;
+  Seconds watts_step{0.0};
   /// How long the job goes on after it, where the job tells how much it has to do.
   std::optional<Seconds> left;
 };
@@ -102,7 +105,11 @@ struct TuneWindow {
   double se_traffic = 0.0;  ///< of ln(traffic / work)
   std::optional<double> celsius;
   std::optional<double> capped;  ///< share of the time at the limit
-  std::string purpose;           ///< "default", "probe", "check", "settled", "profile"
+  /// Seconds in which power comes again (an iteration, as a rule), where that is clear, and the
+  /// standard error of its logarithm. Only where nobody counts the work.
+  std::optional<double> beat_s;
+  double se_beat = 0.0;
+  std::string purpose;  ///< "default", "probe", "check", "settled", "profile"
 
   [[nodiscard]] Seconds duration() const { return end - begin; }
   /// ln of joules per unit of work.

@@ -15,11 +15,14 @@
 
 namespace ergo::test {
 
-/// One item: `work` seconds of demand (at full clock), then `gap` seconds in which the host works.
+/// One item: `work` seconds of demand (at full clock), those of another demand (an optimiser's
+/// step), then `gap` seconds in which the host works.
 struct Work {
   sim::Demand demand{0.9, 0.4, 0.1};
   double work = 0.2;
   double gap = 0.0;
+  sim::Demand second{};
+  double second_work = 0.0;
   double items = 3000;  ///< of this kind, then the next
 };
 
@@ -54,10 +57,10 @@ struct Truth {
   double joules = 0;
 };
 
-/// With noise: expected values, as the level is redrawn many times in a job.
-inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_w,
-                      double noise = 0) {
-  const auto off = sim::operate(preset, {}, true, limit_w, preset.idle_w);
+/// Of `seconds` of one demand. With noise: expected values, as the level is redrawn many times in a
+/// job.
+inline Truth truth_of(const sim::Preset& preset, const sim::Demand& wanted, double seconds,
+                      double limit_w, double noise) {
   double rate = 0;
   double power = 0;
   double weight = 0;
@@ -65,15 +68,26 @@ inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_
   for (int i = 0; i <= steps; ++i) {
     const double normal = steps > 0 ? 6.0 * i / steps - 3 : 0;
     const double w = std::exp(-normal * normal / 2);
-    sim::Demand demand = work.demand;
+    sim::Demand demand = wanted;
     demand.compute = std::min(1.0, demand.compute * noisy_level(noise, normal));
     const auto on = sim::operate(preset, demand, true, limit_w, preset.idle_w);
     rate += w * sim::speed(preset, demand.memory_bound, on.effective_clock_mhz);
     power += w * on.power_w;
     weight += w;
   }
-  const double busy = work.work / (rate / weight);
-  return {busy + work.gap, busy * power / weight + work.gap * off.power_w};
+  const double busy = seconds / (rate / weight);
+  return {busy, busy * power / weight};
+}
+
+inline Truth truth_of(const sim::Preset& preset, const Work& work, double limit_w,
+                      double noise = 0) {
+  const auto off = sim::operate(preset, {}, true, limit_w, preset.idle_w);
+  const Truth first = truth_of(preset, work.demand, work.work, limit_w, noise);
+  Truth second;
+  if (work.second_work > 0)
+    second = truth_of(preset, work.second, work.second_work, limit_w, noise);
+  return {first.seconds + second.seconds + work.gap,
+          first.joules + second.joules + work.gap * off.power_w};
 }
 
 inline double cost_of(const TuneGoal& goal, const Truth& t, double highest_w) {
@@ -125,6 +139,7 @@ class JobRun {
     for (const Work& work : job_.works) {
       for (double i = 0; i < work.items; ++i) {
         pass(work.demand, work.work, 0);
+        pass(work.second, work.second_work, 0);
         pass({}, 0, work.gap);
         done_ += 1 / all;
         work_ += job_.marks ? 1 : 0;
@@ -159,12 +174,14 @@ class JobRun {
       const double rate =
           busy ? sim::speed(preset_, demand.memory_bound, point.effective_clock_mhz) / over : 1.0;
       double dt = std::min({0.05, next_noise_ - t_, (busy ? work / rate : wait)});
-      if (!job_.marks) dt = std::min({dt, slice_begin_ + 1.0 - t_, next_reading_ - t_});
+      if (!job_.marks)
+        dt = std::min({dt, slice_begin_ + 1.0 - t_, next_reading_ - t_, next_watts_ - t_});
       dt = std::max(dt, 1e-9);
       const double settles = 30 + preset_.kelvin_per_watt * point.power_w;
       heat_ = settles + (heat_ - settles) * std::exp(-dt / preset_.heat_time_constant_s);
       t_ += dt;
       joules_ += dt * point.power_w;
+      if (!job_.marks) sense(point.power_w, dt);
       if (point.power_capped) capped_ += dt;
       slice_joules_ += dt * point.power_w;
       if (busy) {
@@ -181,6 +198,18 @@ class JobRun {
       if (!job_.marks && t_ >= next_reading_ - 1e-9) read();
       if (!job_.marks && t_ - slice_begin_ >= 1.0 - 1e-9) emit();
     }
+  }
+
+  /// Mean power by the energy counter, or what a sensor without one shows: a low pass.
+  void sense(double watts, double dt) {
+    low_pass_ = preset_.time_constant_s > 0
+                    ? watts + (low_pass_ - watts) * std::exp(-dt / preset_.time_constant_s)
+                    : watts;
+    sensed_ += low_pass_ * dt / reads_every;
+    if (t_ < next_watts_ - 1e-9) return;
+    watts_.push_back(sensed_ * (1 + job_.sensor_noise * normal_(random_)));
+    sensed_ = 0;
+    next_watts_ += reads_every;
   }
 
   /// NVML's utilisation of the last 200 ms, in whole per cents.
@@ -205,7 +234,11 @@ class JobRun {
     capped_ = 0;
     constexpr double little = 0.02;
     if (job_.tells_length && done_ > little) o.left = Seconds(t_ * (1 - done_) / done_);
-    if (!job_.marks) o.activity = std::exchange(activity_, {});
+    if (!job_.marks) {
+      o.activity = std::exchange(activity_, {});
+      o.watts = std::exchange(watts_, {});
+      o.watts_step = Seconds(reads_every);
+    }
     slice_begin_ = t_;
     slice_joules_ = 0;
     work_ = 0;
@@ -231,6 +264,11 @@ class JobRun {
   double work_ = 0;
   static constexpr double reading_period = 0.2;
   TuneActivity activity_;
+  static constexpr double reads_every = 0.1;
+  std::vector<double> watts_;
+  double sensed_ = 0;
+  double low_pass_ = 0;
+  double next_watts_ = reads_every;
   double busy_ = 0;   ///< seconds since the last reading
   double moved_ = 0;  ///< traffic x seconds, likewise
   double next_reading_ = reading_period;
