@@ -230,7 +230,8 @@ std::optional<TuneObservation> TuneEvents::State::next_slice(const Timeline& tim
                                                              Instant until, Seconds least) {
   TuneObservation o;
   o.begin = *used_until;
-  const double steps = std::floor((until - o.begin) / watts_step);
+  const double steps =
+      measure == WorkMeasure::activity ? std::floor((until - o.begin) / watts_step) : 0;
   const auto end = measure == WorkMeasure::items ? counter.last_end(until)
                                                  : std::optional(o.begin + watts_step * steps);
   if (!end || *end - o.begin < least) return std::nullopt;
