@@ -132,6 +132,7 @@ bool Phase::beats_agree(double default_w) const {
   Progress reference;
   for (const TuneWindow* d : defaults)
     reference.add(progress_of(*d));
+  bool follows = false;
   double slowest = 0;
   double fastest = std::numeric_limits<double>::max();
   for (const TuneWindow& w : windows) {
@@ -142,13 +143,18 @@ bool Phase::beats_agree(double default_w) const {
     const Factor shown = more_than_cycles(progress_of(w), reference, w.se_traffic);
     if (more->low > shown.high || more->high < shown.low) return false;
     const double whole = 1 - std::exp(-cycles);
+    // A beat that no limit changes, although the GPU is as busy as before, may be a clock's.
+    constexpr double changes = 0.01;
+    const double busier =
+        w.activity->busy_s / w.duration().value() * reference.seconds / reference.activity.busy_s;
+    follows = follows || cycles - more->value > changes || std::log(busier) > changes;
     slowest = std::max(slowest, cycles);
     fastest = std::min(fastest, cycles);
     waits[w.limit_w] = {(1 - std::exp(-more->value)) / whole, (more->high - more->low) / 2 / whole};
   }
   // Limits that are nearly the same are no two witnesses.
   constexpr double apart = 1.25;
-  if (waits.size() < 2 || slowest < apart * fastest) return false;
+  if (!follows || waits.size() < 2 || slowest < apart * fastest) return false;
   for (const auto& [limit, wait] : waits) {
     for (const auto& [other_limit, other] : waits) {
       constexpr double alike = 0.15;
