@@ -30,6 +30,7 @@ CASES = [
 def load_networks(program):
     path = pathlib.Path(__file__).resolve().parent.parent / "tests/unit/workloads/numerics_test.py"
     sys.argv = [str(path), program]
+    sys.path.insert(0, str(path.parent))  # the modules beside it
     spec = importlib.util.spec_from_file_location("numerics_test", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
