@@ -69,33 +69,30 @@ TEST_F(Nvml, UtilisationIsTheShareOfTimeWithWork) {
 TEST_F(Nvml, TheSampleBufferIsDrainedOnce) {
   TestNode& t = start(one_gpu("v100", load(LoadKind::steady)));
   t.pass(1.0);
-  struct Sample {
-    unsigned long long time_us;
-    abi::Value value;
-  };
-  using GetSamples = abi::Return(abi::Device, int, unsigned long long, int*, unsigned*, void*);
+  using GetSamples =
+      abi::Return(abi::Device, int, unsigned long long, int*, unsigned*, abi::Sample*);
   int type = -1;
   unsigned count = 0;
   ASSERT_EQ(call<GetSamples>("nvmlDeviceGetSamples", device(), 0, 0ULL, &type, &count,
-                             static_cast<void*>(nullptr)),
+                             static_cast<abi::Sample*>(nullptr)),
             abi::success);
   ASSERT_GE(count, 100U);
   EXPECT_EQ(type, abi::value_unsigned_int);
-  std::vector<Sample> samples(count);
-  ASSERT_EQ(call<GetSamples>("nvmlDeviceGetSamples", device(), 0, 0ULL, &type, &count,
-                             static_cast<void*>(samples.data())),
-            abi::success);
+  std::vector<abi::Sample> samples(count);
+  ASSERT_EQ(
+      call<GetSamples>("nvmlDeviceGetSamples", device(), 0, 0ULL, &type, &count, samples.data()),
+      abi::success);
   for (std::size_t i = 1; i < count; ++i)
-    EXPECT_EQ(samples[i].time_us - samples[i - 1].time_us, 20'000U);
-  const auto last = samples[count - 1].time_us;
-  EXPECT_EQ(call<GetSamples>("nvmlDeviceGetSamples", device(), 0, last, &type, &count,
-                             static_cast<void*>(samples.data())),
-            abi::not_found);
+    EXPECT_EQ(samples[i].timestamp - samples[i - 1].timestamp, 20'000U);
+  const auto last = samples[count - 1].timestamp;
+  EXPECT_EQ(
+      call<GetSamples>("nvmlDeviceGetSamples", device(), 0, last, &type, &count, samples.data()),
+      abi::not_found);
   t.pass(0.1);
   count = static_cast<unsigned>(samples.size());
-  ASSERT_EQ(call<GetSamples>("nvmlDeviceGetSamples", device(), 0, last, &type, &count,
-                             static_cast<void*>(samples.data())),
-            abi::success);
+  ASSERT_EQ(
+      call<GetSamples>("nvmlDeviceGetSamples", device(), 0, last, &type, &count, samples.data()),
+      abi::success);
   EXPECT_EQ(count, 5U);
 }
 
