@@ -45,8 +45,7 @@ bool answers(const abi::FieldValue& value) {
   return value.status == abi::success && number && *number >= 0;
 }
 
-/// A powered board never draws exactly nothing: some drivers answer 0 for a field that the board
-/// does not have.
+/// Some drivers answer 0 for a power that the board does not tell.
 bool answers_power(const abi::FieldValue& value) {
   return answers(value) && *number_of(value) > 0;
 }

@@ -238,6 +238,19 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// A node of one GPU whose gain is exact, under some load.
+sim::NodeOptions exact_gpu(const char* preset, std::mt19937_64& random) {
+  sim::NodeOptions options;
+  options.manual_clock = true;
+  options.packages = 0;
+  options.seed = random();
+  sim::GpuOptions& gpu = options.gpus.emplace_back();
+  gpu.preset = preset;
+  gpu.load = random_load(random);
+  gpu.gain = 1.0;
+  return options;
+}
+
 /// Short windows, read at their edges, on one GPU whose gain is exact: relative errors of what is
 /// measured, and of the difference of two readings.
 std::pair<double, double> errors_at_the_edges(const char* preset, std::mt19937_64& random) {
@@ -246,15 +259,7 @@ std::pair<double, double> errors_at_the_edges(const char* preset, std::mt19937_6
   std::vector<double> difference;
   for (int i = 0; i < 40; ++i) {
     auto folder = TemporaryFolder::create("ergo-energy-test");
-    sim::NodeOptions options;
-    options.manual_clock = true;
-    options.packages = 0;
-    options.seed = random();
-    sim::GpuOptions& gpu = options.gpus.emplace_back();
-    gpu.preset = preset;
-    gpu.load = random_load(random);
-    gpu.gain = 1.0;
-    Bench bench(options, *folder);
+    Bench bench(exact_gpu(preset, random), *folder);
     std::vector<Instant> edges;
     Instant at = bench.now() + Seconds(1.0);
     for (int window = 0; window < 10; ++window) {
@@ -291,15 +296,7 @@ TEST(SimulatedNode, WithoutACounterTheDriversRecordIsCloserToTheTruthThanTheLate
   std::vector<double> latest;
   for (int i = 0; i < 40; ++i) {
     auto folder = TemporaryFolder::create("ergo-energy-test");
-    sim::NodeOptions options;
-    options.manual_clock = true;
-    options.packages = 0;
-    options.seed = random();
-    sim::GpuOptions& gpu = options.gpus.emplace_back();
-    gpu.preset = "k80";
-    gpu.load = random_load(random);
-    gpu.gain = 1.0;
-    Bench bench(options, *folder);
+    Bench bench(exact_gpu("k80", random), *folder);
     const Instant begin = bench.now() + Seconds(2.0);
     bench.run(16.0, random);
     for (int window = 0; window < 10; ++window) {
