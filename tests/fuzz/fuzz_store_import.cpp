@@ -21,27 +21,32 @@ void check(const Result<T>& result) {
 
 void parse(std::uint8_t format, std::string_view text) {
   using namespace ergo::importing;
-  switch (format % 11) {
-    case 0:
-      return check(parse_power_metrics(text, "file"));
+  // 'A' is the first: the corpus can be read.
+  switch ((format + 256 - 'A') % 13) {
     case 1:
-      return check(parse_omegawatt(text, "file"));
+      return check(parse_power_metrics(text, "file"));
     case 2:
-      return check(parse_latencies(text, "file", false));
+      return check(parse_omegawatt(text, "file"));
     case 3:
-      return check(parse_latencies(text, "file", true));
+      return check(parse_latencies(text, "file", false));
     case 4:
-      return check(parse_gpu_power(text, "file"));
+      return check(parse_latencies(text, "file", true));
     case 5:
-      return check(parse_samples(text, "file"));
+      return check(parse_gpu_power(text, "file"));
     case 6:
-      return check(parse_timestamps(text, "file"));
+      return check(parse_samples(text, "file"));
     case 7:
-      return check(parse_external(text, "file"));
+      return check(parse_timestamps(text, "file"));
     case 8:
-      return check(parse_zeus(text, "file", "GPU"));
+      return check(parse_external(text, "file"));
     case 9:
+      return check(parse_zeus(text, "file", "GPU"));
+    case 10:
       return check(parse_kernel_tuner(text, "file"));
+    case 11:
+      return check(parse_zeus_windows(text, "file"));
+    case 12:
+      return check(parse_zeus_profile(text, "file"));
     default:
       return check(parse_nvidia_smi(text, "file"));
   }

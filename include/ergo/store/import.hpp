@@ -22,6 +22,9 @@
 
 namespace ergo {
 
+/// Stands for the name of a board that a recording does not tell.
+inline constexpr const char* unnamed_gpu = "unnamed GPU";
+
 struct ImportedExperiment {
   ExperimentRecord record;  ///< without summary
   /// The readings of each run, in order of the runs; null where the source has only results.
@@ -45,6 +48,10 @@ Result<ImportedExperiment> import_gpyjoules(const std::filesystem::path& folder)
 
 /// Zeus's summary_power_<gpu>.csv: one run per row, time and energy of an epoch.
 Result<ImportedExperiment> import_zeus(const std::filesystem::path& file);
+
+/// What Zeus's profiling leaves: the windows of a ZeusMonitor's `log_file` (CSV, a run each), or a
+/// GlobalPowerLimitOptimizer's `profile_path` (JSON, a run for each limit). Neither names the GPU.
+Result<ImportedExperiment> import_zeus_profile(const std::filesystem::path& file);
 
 /// Kernel Tuner's cache, closed or still open: one run per configuration, time and energy of a
 /// launch.

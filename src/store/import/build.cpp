@@ -1,5 +1,6 @@
 #include "store/import/build.hpp"
 
+#include "ergo/core/parse.hpp"
 #include "ergo/stats/summary.hpp"
 
 #include <algorithm>
@@ -115,6 +116,11 @@ double median_spacing(const Series& series) {
     spacings.push_back((Instant{series[i].first} - Instant{series[i - 1].first}).value());
   }
   return spacings.empty() ? 0.0 : std::max(0.0, stats::median(spacings));
+}
+
+void set_power_limit(RunRecord& run, double watts) {
+  run.power_limit = Watts(watts);
+  run.parameters["power_limit_w"] = shortest(watts);
 }
 
 void set_latencies(RunRecord& run, std::vector<double> latencies) {

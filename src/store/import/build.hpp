@@ -48,6 +48,13 @@ ChannelEnergy channel_result(const std::string& channel, const std::string& sour
 /// Median spacing of the readings in s; 0 for fewer than two.
 double median_spacing(const Series& series);
 
+/// The limit of a run whose source names one: recorded, and a parameter, so that tables tell limits
+/// apart.
+void set_power_limit(RunRecord& run, double watts);
+
+/// No card takes more: milliwatts, most likely.
+inline constexpr double highest_limit_w = 5000.0;
+
 void set_latencies(RunRecord& run, std::vector<double> latencies);
 
 }  // namespace ergo::importing

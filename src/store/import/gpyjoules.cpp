@@ -304,9 +304,15 @@ class GpyjoulesImporter {
       std::vector<double> watts;
       for (const auto& [ns, milliwatts] : enforced->second)
         watts.push_back(milliwatts * 1e-3);
-      run.power_limit = Watts(stats::median(watts));
+      set_power_limit(run, stats::median(watts));
+      const auto [least, most] = std::minmax_element(watts.begin(), watts.end());
+      if (*most - *least > 0.5) {
+        run.invalid = fmt::format(
+            "the power limit changed between {:g} W and {:g} W during the run", *least, *most);
+        run.warnings.push_back(*run.invalid);
+      }
     } else if (is_limit) {
-      run.power_limit = Watts(*parse_double(setting.substr(0, setting.size() - 1)));
+      set_power_limit(run, *parse_double(setting.substr(0, setting.size() - 1)));
     }
   }
 

@@ -87,10 +87,14 @@ void add_energy(RunRecord& run, const Json& entry) {
 RunRecord run_of(const std::string& key, const Json& entry,
                  const std::vector<std::string>& parameters) {
   RunRecord run;
+  constexpr const char* limit_key = "nvml_pwr_limit";
+  const auto limit = positive(entry, limit_key);
   for (const auto& name : parameters) {
-    if (entry.contains(name)) run.parameters[name] = text_of_value(entry[name]);
+    // The limit is no part of the configuration: it is what configurations are compared under.
+    if (entry.contains(name) && !(limit && name == limit_key))
+      run.parameters[name] = text_of_value(entry[name]);
   }
-  if (const auto limit = positive(entry, "nvml_pwr_limit")) run.power_limit = Watts(*limit);
+  if (limit) set_power_limit(run, *limit);
   if (entry.contains("timestamp") && entry["timestamp"].is_string()) {
     if (const auto date = parse_date(entry["timestamp"].get_ref<const std::string&>()))
       run.started_unix_ns = date->ns;

@@ -16,7 +16,19 @@ namespace {
 constexpr std::size_t text_limit = std::size_t{1} << 30;
 constexpr const char* known_formats =
     "known are: folders of AIPowerMeter (power_metrics.json) and gpyjoules (gpu-power.csv), Zeus's "
-    "summary_power_<gpu>.csv, Kernel Tuner's cache, logs of nvidia-smi --format=csv";
+    "summary_power_<gpu>.csv, windows and power-limit profiles, Kernel Tuner's cache, logs of "
+    "nvidia-smi --format=csv";
+
+/// Windows PowerShell writes what it redirects as UTF-16.
+bool is_utf16(std::string_view text) {
+  return text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+}
+
+Result<ImportedExperiment> import_json(std::string_view text, const std::string& file) {
+  const auto holds = [&](std::string_view key) { return text.find(key) != std::string_view::npos; };
+  if (holds("\"measurements\"") && !holds("\"cache\"")) return parse_zeus_profile(text, file);
+  return parse_kernel_tuner(text, file);
+}
 
 /// "summary_power_v100.csv" -> "V100".
 std::string gpu_in_name(const std::filesystem::path& file) {
@@ -49,6 +61,13 @@ Result<ImportedExperiment> import_zeus(const std::filesystem::path& file) {
   return importing::parse_zeus(*text, file.string(), importing::gpu_in_name(file));
 }
 
+Result<ImportedExperiment> import_zeus_profile(const std::filesystem::path& file) {
+  auto text = read_text(file, importing::text_limit);
+  if (!text) return text.error();
+  return file.extension() == ".json" ? importing::parse_zeus_profile(*text, file.string())
+                                     : importing::parse_zeus_windows(*text, file.string());
+}
+
 Result<ImportedExperiment> import_kernel_tuner(const std::filesystem::path& file) {
   auto text = read_text(file, importing::text_limit);
   if (!text) return text.error();
@@ -69,12 +88,19 @@ Result<ImportedExperiment> import_recording(const std::filesystem::path& path) {
   if (path.filename() == "gpu-power.csv") return import_gpyjoules(folder);
   auto text = read_text(path, importing::text_limit);
   if (!text) return text.error();
-  if (path.extension() == ".json") return importing::parse_kernel_tuner(*text, path.string());
+  if (importing::is_utf16(*text)) {
+    return Error{
+        Errc::not_supported, path.string() + " is UTF-16 text, as PowerShell writes it",
+        fmt::format("iconv -f UTF-16 -t UTF-8 {0} > {0}.utf8, and import that", path.string())};
+  }
+  if (path.extension() == ".json") return importing::import_json(*text, path.string());
   const std::string header = text->substr(0, text->find('\n'));
   const auto names = [&](std::string_view name) { return header.find(name) != std::string::npos; };
   if (names("time_per_epoch") && names("average_power")) {
     return importing::parse_zeus(*text, path.string(), importing::gpu_in_name(path));
   }
+  if (names("window_name") && names("elapsed_time"))
+    return importing::parse_zeus_windows(*text, path.string());
   if (names("timestamp") && names("power.draw"))
     return importing::parse_nvidia_smi(*text, path.string());
   return Error{Errc::not_supported, path.string() + " is no recording that ergo can read",

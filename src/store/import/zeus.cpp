@@ -40,13 +40,18 @@ Result<ImportedExperiment> parse_zeus(std::string_view text, const std::string& 
       numbers[i] = **number;
     }
     const auto [limit, seconds, watts] = numbers;
+    if (limit > highest_limit_w) {
+      return bad_line(file, row.line,
+                      fmt::format("'power_limit' {:g} is no number of watts", limit),
+                      "limits are in watts, not in milliwatts");
+    }
     const auto field = [&](std::size_t i) { return row.fields[columns[i]]; };
     RunRecord run;
     run.index = static_cast<int>(out.record.runs.size());
     run.duration = Seconds(seconds);
-    run.power_limit = Watts(limit);
     run.parameters = {{"workload", field(0) + "-" + field(1)},
                       {"config", "bs" + field(2) + "-" + field(3)}};
+    set_power_limit(run, limit);
     run.energy = {channel_result("gpu0", "zeus.average_power", watts * seconds, seconds, 0.05)};
     run.total = total_of(run.energy);
     out.record.runs.push_back(std::move(run));

@@ -72,6 +72,18 @@ TEST_F(ImportGpyjoules, ARepetitionBecomesARunWithItsEpochs) {
   EXPECT_EQ(epochs, 4);
 }
 
+TEST_F(ImportGpyjoules, ARunOverWhichTheLimitChangedIsInvalid) {
+  put_repetition("x/mnist-cnn/250W/0");
+  std::string power = ",timestamp,enforced-power-limit,power\n";
+  for (int i = 0; i <= 100; ++i)
+    power += fmt::format("{},{},{},200000\n", i, date(i), i < 70 ? 250000 : 200000);
+  put("x/mnist-cnn/250W/0/gpu-power.csv", power);
+  const auto imported = import_gpyjoules(root());
+  ASSERT_TRUE(imported) << imported.error().text();
+  ASSERT_TRUE(imported->record.runs[0].invalid);
+  EXPECT_THAT(*imported->record.runs[0].invalid, HasSubstr("between 200 W and 250 W"));
+}
+
 TEST_F(ImportGpyjoules, TheirWindowOfAnalysisIsTheItemsAndTheirFormulaStandsBeside) {
   put_repetition("x/mnist-cnn/250W/0");
   const auto imported = import_gpyjoules(root() / "x" / "mnist-cnn" / "250W" / "0");

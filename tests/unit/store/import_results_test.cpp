@@ -28,6 +28,7 @@ TEST_F(ImportResults, ZeusRowsAreRunsWithTheEnergyOfAnEpoch) {
   EXPECT_EQ(run.parameters.at("workload"), "cifar100-shufflenetv2");
   EXPECT_EQ(run.parameters.at("config"), "bs1024-adadelta");
   EXPECT_EQ(run.power_limit, Watts(125.0));
+  EXPECT_EQ(run.parameters.at("power_limit_w"), "125") << "tables tell limits apart";
   EXPECT_EQ(run.duration, Seconds(17.5));
   ASSERT_EQ(run.energy.size(), 1U);
   EXPECT_EQ(run.energy[0].joules, Joules(1750.0));
@@ -49,6 +50,7 @@ TEST_F(ImportResults, BadZeusRowsAreNamed) {
   EXPECT_THAT(error(header + "a,b,1,c,125,-1,9\n"),
               HasSubstr(":2: 'time_per_epoch' must be a positive number"));
   EXPECT_THAT(error(header + "a,b,1,c,x,1,9\n"), HasSubstr(":2: 'x' in column 'power_limit'"));
+  EXPECT_THAT(error(header + "a,b,1,c,125000,1,9\n"), HasSubstr(":2: 'power_limit' 125000"));
   EXPECT_THAT(error("dataset,network\n"), HasSubstr(":1: the column 'batch_size' is missing"));
   EXPECT_THAT(error(header), HasSubstr("no rows"));
 }
@@ -72,6 +74,9 @@ TEST_F(ImportResults, KernelTunersConfigurationsAreRuns) {
   ASSERT_EQ(imported->record.runs.size(), 3U);
   const RunRecord& first = imported->record.runs[0];
   EXPECT_EQ(first.parameters.at("block_size_x"), "128");
+  EXPECT_FALSE(first.parameters.contains("nvml_pwr_limit"))
+      << "a limit makes no other configuration";
+  EXPECT_EQ(first.parameters.at("power_limit_w"), "110");
   EXPECT_EQ(first.power_limit, Watts(110.0));
   EXPECT_DOUBLE_EQ(first.duration.value(), 0.0025);
   EXPECT_EQ(first.total.measured, Joules(0.25));
@@ -162,6 +167,137 @@ TEST_F(ImportResults, BadLogsOfNvidiaSmiAreNamedWithTheLine) {
   EXPECT_THAT(
       error("timestamp, power.draw [W]\n2003/07/27 17:21:01, 5 W\n2023/07/27 17:21:01, 5 W\n"),
       HasSubstr("log.csv:3: the date is more than a year from the first one"));
+}
+
+constexpr std::string_view smi_head =
+    "timestamp, index, power.draw [W], enforced.power.limit [W]\n";
+
+std::string smi_line(int second, std::string_view power, std::string_view limit = "250.00 W") {
+  return fmt::format("2023/07/27 17:21:{:02}.000, 0, {}, {}\n", second, power, limit);
+}
+
+TEST_F(ImportResults, UnitsOfALogOfNvidiaSmiAreHeeded) {
+  const auto joules = [&](const std::string& text) {
+    const auto imported = import_nvidia_smi(put("log.csv", text));
+    EXPECT_TRUE(imported) << imported.error().text();
+    return imported ? imported->record.runs[0].total.measured->value() : 0.0;
+  };
+  EXPECT_NEAR(joules(std::string(smi_head) + smi_line(1, "80.00 W") + smi_line(2, "80000 mW") +
+                     smi_line(3, "80")),
+              160.0, 1e-6);
+  EXPECT_NEAR(joules("timestamp, power.draw [mW]\n2023/07/27 17:21:01, 80000\n"
+                     "2023/07/27 17:21:03, 80000\n"),
+              160.0, 1e-6);
+  // As a spreadsheet with a decimal comma saves it.
+  EXPECT_NEAR(joules("timestamp;power.draw [W]\n2023/07/27 17:21:01;80,50 W\n"
+                     "2023/07/27 17:21:03;80,50 W\n"),
+              161.0, 1e-6);
+  EXPECT_NEAR(joules("timestamp,power.draw [W]\n2023/07/27 17:21:01,\"80,50 W\"\n"
+                     "2023/07/27 17:21:03,\"80,50 W\"\n"),
+              161.0, 1e-6);
+}
+
+TEST_F(ImportResults, ALogOfNvidiaSmiThatIsNoneIsRefusedWithTheReason) {
+  const auto error = [&](const std::string& text) {
+    const auto imported = import_recording(put("log.csv", text));
+    EXPECT_FALSE(imported);
+    return imported ? std::string() : imported.error().text();
+  };
+  const std::string head(smi_head);
+  EXPECT_THAT(error(head + smi_line(1, "80 BTU")), HasSubstr(":2: '80 BTU' in column"));
+  EXPECT_THAT(error(head + smi_line(1, "-5 W")), HasSubstr("is below zero"));
+  EXPECT_THAT(error(head + smi_line(1, "[N/A]") + smi_line(2, "[N/A]")),
+              HasSubstr("no line tells a power"));
+  EXPECT_THAT(error(head + smi_line(1, "80,5 W") + smi_line(2, "80,5 W")),
+              HasSubstr("decimal points"));
+  EXPECT_THAT(error("\xFF\xFEt"), HasSubstr("iconv -f UTF-16"));
+}
+
+TEST_F(ImportResults, ALineThatWasCutOffIsLeftOutWithANote) {
+  std::string text = std::string(smi_head) + smi_line(1, "80.00 W") + smi_line(2, "80.00 W");
+  text += "2023/07/27 17:21:03.000, 0, 8";
+  const auto imported = import_nvidia_smi(put("log.csv", text));
+  ASSERT_TRUE(imported) << imported.error().text();
+  EXPECT_NEAR(imported->record.runs[0].total.measured->value(), 80.0, 1e-6);
+  ASSERT_EQ(imported->notes.size(), 1U);
+  EXPECT_THAT(imported->notes[0], HasSubstr("cut off"));
+}
+
+TEST_F(ImportResults, ALogOverWhichTheLimitChangedIsOfNoLimit) {
+  const std::string head(smi_head);
+  auto imported =
+      import_nvidia_smi(put("log.csv", head + smi_line(1, "80 W") + smi_line(2, "80 W")));
+  ASSERT_TRUE(imported);
+  EXPECT_EQ(imported->record.runs[0].power_limit, Watts(250.0));
+  imported = import_nvidia_smi(
+      put("log.csv", head + smi_line(1, "80 W") + smi_line(2, "80 W", "200.00 W")));
+  ASSERT_TRUE(imported);
+  EXPECT_FALSE(imported->record.runs[0].power_limit);
+  ASSERT_EQ(imported->notes.size(), 1U);
+  EXPECT_THAT(imported->notes[0], HasSubstr("changed between 200 and 250 W"));
+}
+
+TEST_F(ImportResults, WindowsOfZeusAreRuns) {
+  const auto imported =
+      import_recording(put("monitor.csv",
+                           "start_time,window_name,elapsed_time,gpu0_energy,gpu2_energy\n"
+                           "1700000000.5,epoch,30.0,7000.0,6000.0\n"
+                           "1700000001.5,step,0.01,0.0,\n"
+                           "1700000030.5,epoch,31.0,7100.0,6100.0\n"
+                           "1700000070.5,__GlobalPowerLimitOptimizer_175,8.0,1000.0,900.0\n"));
+  ASSERT_TRUE(imported) << imported.error().text();
+  EXPECT_EQ(imported->origin, "zeus");
+  const auto& runs = imported->record.runs;
+  ASSERT_EQ(runs.size(), 4U);
+  EXPECT_EQ(runs[0].parameters.at("workload"), "epoch");
+  EXPECT_EQ(runs[0].started_unix_ns, 1'700'000'000'500'000'000);
+  EXPECT_EQ(imported->record.started, "2023-11-14T22:13:20.500Z");
+  EXPECT_EQ(runs[0].duration, Seconds(30.0));
+  EXPECT_EQ(channel(runs[0].energy, "gpu2")->joules, Joules(6000.0));
+  EXPECT_EQ(runs[0].total.measured, Joules(13000.0));
+  EXPECT_FALSE(runs[0].power_limit);
+  EXPECT_TRUE(runs[1].energy.empty()) << "0 J of a short window were not measured";
+  EXPECT_EQ(runs[2].repeat, 1);
+  EXPECT_EQ(runs[3].power_limit, Watts(175.0));
+  EXPECT_EQ(runs[3].parameters.at("workload"), "zeus-profile");
+  EXPECT_THAT(imported->notes, ::testing::Contains(HasSubstr("0 J or nothing")));
+}
+
+TEST_F(ImportResults, AProfileOfZeusIsARunForEachLimit) {
+  const auto imported = import_recording(
+      put("profile.json", R"({"measurements": [{"power_limit": 300, "energy": 2000.5, "time": 8.0},
+                              {"power_limit": 200, "energy": 1650.5, "time": 9.0}]})"));
+  ASSERT_TRUE(imported) << imported.error().text();
+  EXPECT_EQ(imported->origin, "zeus");
+  ASSERT_EQ(imported->record.runs.size(), 2U);
+  EXPECT_EQ(imported->record.runs[1].power_limit, Watts(200.0));
+  EXPECT_EQ(imported->record.runs[1].duration, Seconds(9.0));
+  EXPECT_EQ(imported->record.runs[1].total.measured, Joules(1650.5));
+  EXPECT_EQ(imported->record.host.gpus[0].name, unnamed_gpu);
+}
+
+TEST_F(ImportResults, BadProfilesAndWindowsOfZeusAreNamed) {
+  const auto error = [&](const char* name, const std::string& text) {
+    const auto imported = import_zeus_profile(put(name, text));
+    EXPECT_FALSE(imported);
+    return imported ? std::string() : imported.error().text();
+  };
+  EXPECT_THAT(error("p.json", R"({"measurements": [{"power_limit": 30)"), HasSubstr("not JSON"));
+  EXPECT_THAT(error("p.json", "{}"), HasSubstr("no list 'measurements'"));
+  EXPECT_THAT(error("p.json", R"({"measurements": []})"), HasSubstr("no measurements"));
+  EXPECT_THAT(
+      error("p.json", R"({"measurements": [{"power_limit": 300, "energy": 0, "time": 1}]})"),
+      HasSubstr("measurement 1: 'energy' must be"));
+  EXPECT_THAT(
+      error("p.json", R"({"measurements": [{"power_limit": 300000, "energy": 9, "time": 1}]})"),
+      HasSubstr("not in milliwatts"));
+  const std::string head = "start_time,window_name,elapsed_time,gpu0_energy\n";
+  EXPECT_THAT(error("w.csv", head + "1,a,0,5\n"), HasSubstr("w.csv:2: 'elapsed_time' must be"));
+  EXPECT_THAT(error("w.csv", head + "1,a,1,-5\n"), HasSubstr("'gpu0_energy' must not be negative"));
+  EXPECT_THAT(error("w.csv", head + "1,a,1\n"), HasSubstr("3 fields"));
+  EXPECT_THAT(error("w.csv", head), HasSubstr("no rows"));
+  EXPECT_THAT(error("w.csv", "start_time,window_name,elapsed_time\n1,a,1\n"),
+              HasSubstr("no column gpu0_energy"));
 }
 
 TEST(ImportText, DatesOfAllKindsAreRead) {
