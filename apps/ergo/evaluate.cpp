@@ -2,6 +2,7 @@
 
 #include "ergo/core/files.hpp"
 #include "ergo/model/method.hpp"
+#include "ergo/report/export_csv.hpp"
 #include "verbs.hpp"
 
 #include <fmt/format.h>
@@ -108,9 +109,9 @@ void print_table(const std::vector<MethodScores>& methods, const EvaluateFlags& 
 Result<std::vector<MethodScores>> scores_of(const EvaluateFlags& flags) {
   std::vector<DataSource> sources;
   for (const std::string& file : flags.data) {
-    auto table = read_sweep_table(file);
-    if (!table) return table.error();
-    sources.push_back({file, std::move(table).value()});
+    auto data = report::load_model_data(file);
+    if (!data) return data.error();
+    sources.push_back({file, std::move(data->table)});
   }
   EvaluateOptions options;
   options.leave_out = flags.leave_out == "gpu"      ? LeaveOut::gpu
@@ -149,7 +150,8 @@ void add_evaluate(CommandLine& line) {
   auto flags = std::make_shared<EvaluateFlags>();
   CLI::App* verb = line.app.add_subcommand(
       "evaluate", "How well predictions would have done on complete sweeps");
-  verb->add_option("data", flags->data, "Complete sweeps (CSV), one or more")->required();
+  verb->add_option("data", flags->data, "Complete sweeps (CSV), or stores; one or more")
+      ->required();
   verb->add_option("--leave-out", flags->leave_out, "What the prediction has never seen")
       ->check(CLI::IsMember({"workload", "config", "gpu"}));
   verb->add_option("--probes", flags->probes, "How many limits are measured first")

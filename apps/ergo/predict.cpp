@@ -1,8 +1,9 @@
 #include "ergo/model/predict.hpp"
 
 #include "ergo/core/files.hpp"
-#include "ergo/core/parse.hpp"
+#include "ergo/report/export_csv.hpp"
 #include "verbs.hpp"
+#include "watts.hpp"
 
 #include <fmt/format.h>
 
@@ -23,20 +24,20 @@ struct PredictFlags {
 Result<std::string> predictions(const PredictFlags& flags) {
   SweepTable train;
   if (!flags.train.empty()) {
-    auto read = read_sweep_table(flags.train);
-    if (!read) return read.error();
-    train = std::move(read).value();
+    auto data = report::load_model_data(flags.train);
+    if (!data) return data.error();
+    train = std::move(data->table);
   }
-  const auto probes = read_sweep_table(flags.probes);
+  const auto probes = report::load_model_data(flags.probes);
   if (!probes) return probes.error();
   PredictOptions options;
   options.method = flags.method;
   if (!flags.limits.empty()) {
-    auto limits = parse_numbers(flags.limits);
+    auto limits = parse_watts_list("--limits", flags.limits);
     if (!limits) return limits.error();
     options.limits = std::move(limits).value();
   }
-  const auto rows = predict_table(train, *probes, options);
+  const auto rows = predict_table(train, probes->table, options);
   if (!rows) return rows.error();
   return format_predictions(*rows, flags.method);
 }
@@ -64,10 +65,11 @@ void add_predict(CommandLine& line) {
   auto flags = std::make_shared<PredictFlags>();
   CLI::App* verb = line.app.add_subcommand(
       "predict", "Time, energy and EDP under every power limit, from a few measured limits");
-  verb->add_option("--train", flags->train,
-                   "Measured sweeps of other workloads (CSV); better predictions with them");
+  verb->add_option(
+      "--train", flags->train,
+      "Measured sweeps of other workloads (CSV, or a store); better predictions with them");
   verb->add_option("--probes", flags->probes,
-                   "The measured limits of what is to be predicted (CSV)")
+                   "The measured limits of what is to be predicted (CSV, or a store)")
       ->required();
   verb->add_option("--limits", flags->limits,
                    "Watts: W1,W2 or A..B:STEP (default: each limit that the tables show)");

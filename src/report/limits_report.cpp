@@ -6,13 +6,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace ergo::report {
 namespace {
 
 std::string percent(double share) {
-  return fmt::format("{:.1f} %", share * 100);
+  const double tenths = std::round(share * 1000);
+  return fmt::format("{:.1f} %", tenths == 0 ? 0.0 : tenths / 10);
 }
 
 std::string percent(const std::optional<double>& share) {
@@ -114,8 +116,10 @@ std::string errors_note(const LimitsResults& results) {
 }
 
 std::string subtitle(const LimitsTitles& t) {
-  return fmt::format("{}, {}; numbers are {}; energy is the GPU's", t.machine, t.started,
-                     t.provenance);
+  std::string text;
+  for (const std::string& part : {t.machine, t.started})
+    text += part.empty() ? "" : part + ", ";
+  return fmt::format("{}numbers are {}; energy is the GPU's", text, t.provenance);
 }
 
 constexpr std::string_view page_style = R"(

@@ -34,12 +34,20 @@ std::string sweep_csv(std::span<const ExperimentRecord> records);
 
 /// The table that models read: gpu,workload,config,power_limit_w,time_s,energy_j and the optional
 /// columns that are known. One row per run that is done, no warm-up, and has measured GPU energy;
-/// energies are of the GPUs alone, host_energy_j is the measured rest. Errors: `not_supported` with
+/// energies are of the GPUs alone, host_energy_j is the measured rest: CPU and memory, or all that
+/// a meter of the whole machine (channel "node") says beyond the GPUs. A last column `provenance`,
+/// which models do not read, says measured or simulated. Errors: `not_supported` with
 /// the reason when no run qualifies.
 Result<std::string> model_csv(std::span<const ExperimentRecord> records);
 
+/// A table for models, and whether any row of it is simulated.
+struct ModelData {
+  SweepTable table;
+  bool simulated = false;
+};
+
 /// The table of a file: CSV (ergo/model/table.hpp), or a store with all of its experiments. Errors
 /// as read_sweep_table(), Store::open() and model_csv() have them.
-Result<SweepTable> load_model_table(const std::filesystem::path& path);
+Result<ModelData> load_model_data(const std::filesystem::path& path);
 
 }  // namespace ergo::report

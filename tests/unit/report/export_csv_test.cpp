@@ -159,6 +159,33 @@ TEST(ModelCsv, HoldsTheGpusJoulesAloneAndReadsBackAsAModelTable) {
   EXPECT_EQ(row.repeat, 0);
 }
 
+TEST(ModelCsv, AMeterOfTheWholeMachineCountsForTheHostBeyondTheGpus) {
+  const auto host_of = [](double machine_j, Provenance provenance) {
+    auto record = experiment();
+    auto meter = channel("node", Domain::node, machine_j);
+    meter.in_total = false;
+    meter.provenance = provenance;
+    record.runs[0].energy.push_back(meter);
+    const auto table = parse_sweep_table(*model_csv(std::span(&record, 1)), "test");
+    return table->front().host_energy_j;
+  };
+  EXPECT_EQ(host_of(650.0, Provenance::measured), 250.0) << "fans and losses are the host's, too";
+  EXPECT_EQ(host_of(450.0, Provenance::measured), 100.0)
+      << "less than GPU, CPU and memory: it meters something else";
+  EXPECT_EQ(host_of(650.0, Provenance::estimated), 100.0);
+}
+
+TEST(ModelCsv, SaysWhetherARowIsSimulated) {
+  auto record = experiment();
+  EXPECT_THAT(*model_csv(std::span(&record, 1)), HasSubstr(",measured\n"));
+  for (ChannelEnergy& e : record.runs[0].energy)
+    e.provenance = Provenance::simulated;
+  const auto text = model_csv(std::span(&record, 1));
+  EXPECT_THAT(*text, HasSubstr(",provenance\n"));
+  EXPECT_THAT(*text, HasSubstr(",simulated\n"));
+  EXPECT_TRUE(parse_sweep_table(*text, "test")) << "models do not mind";
+}
+
 TEST(SweepCsv, TheLimitIsThatOfOneGpuAndNoParameterOfItsOwn) {
   auto record = experiment();
   record.host.gpus.push_back({1, "GPU-2", "Tesla V100", 200.0, false});
