@@ -23,7 +23,7 @@ struct TableSource {
 
 SweepTable table_of(const TableSource& source) {
   if (source.csv) return value_or_throw(parse_sweep_table(*source.csv, source.name));
-  return value_or_throw(report::load_model_table(source.name));
+  return value_or_throw(report::load_model_data(source.name)).table;
 }
 
 std::vector<double> limits_of(const std::optional<std::string>& limits) {
