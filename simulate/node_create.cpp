@@ -36,13 +36,13 @@ void copy_text(std::array<char, N>& to, const std::string& from) {
 }
 
 std::string default_driver(const NodeOptions& options) {
-  bool hopper = false;
+  bool recent = false;
   for (const GpuOptions& gpu : options.gpus) {
     const Preset* preset = find_preset(gpu.preset);
     if (preset->newest_branch == 470) return "470.223.02";
-    hopper = hopper || preset->architecture >= 9;
+    recent = recent || preset->record_since_branch > 0;
   }
-  return hopper ? "580.159.04" : "535.161.08";
+  return recent ? "580.159.04" : "535.161.08";
 }
 
 double drawn_gain(const NodeOptions& options, std::uint64_t stream) {

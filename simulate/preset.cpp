@@ -38,6 +38,7 @@ constexpr Preset kV100{
     .has_energy_counter = true,
     .counter_exact = false,
     .counter_call_s = 0,
+    .record_since_branch = 0,
     .averaged_since_branch = 0,
     .has_average_field = false,
     .has_gpm = false,
@@ -77,6 +78,7 @@ constexpr Preset kT4{
     .has_energy_counter = true,
     .counter_exact = false,
     .counter_call_s = 0,
+    .record_since_branch = 0,
     .averaged_since_branch = 0,
     .has_average_field = false,
     .has_gpm = false,
@@ -116,6 +118,7 @@ constexpr Preset kK80{
     .has_energy_counter = false,
     .counter_exact = false,
     .counter_call_s = 0,
+    .record_since_branch = 0,
     .averaged_since_branch = 0,
     .has_average_field = false,
     .has_gpm = false,
@@ -155,6 +158,7 @@ constexpr Preset kA100{
     .has_energy_counter = true,
     .counter_exact = false,
     .counter_call_s = 0,
+    .record_since_branch = 580,  // assumed: as the H200's, whose reading looks alike
     .averaged_since_branch = 0,
     .has_average_field = false,
     .has_gpm = false,
@@ -192,8 +196,9 @@ constexpr Preset kH200{
     .window_s = 0.025,
     .time_constant_s = 0,
     .has_energy_counter = true,
-    .counter_exact = true,     // seen with driver 580: docs/results/hopper.md
-    .counter_call_s = 3.4e-3,  // likewise
+    .counter_exact = true,       // seen with driver 580: docs/results/hopper.md
+    .counter_call_s = 3.4e-3,    // likewise
+    .record_since_branch = 580,  // likewise
     .averaged_since_branch = 530,
     .has_average_field = true,
     .has_gpm = true,

@@ -56,6 +56,9 @@ struct Preset {
   bool counter_exact;  ///< the counter adds up all of the time, whatever the sensor's readings look
                        ///< at
   double counter_call_s;  ///< what a call costs that asks for the counter, all of it computing
+  /// Driver branch from which the driver's record of power is finer than the readings; 0 = it holds
+  /// the readings.
+  int record_since_branch;
   /// Driver branch from which nvmlDeviceGetPowerUsage is a mean over one second; 0 = never.
   int averaged_since_branch;
   bool has_average_field;  ///< NVML_FI_DEV_POWER_AVERAGE answers (with a driver that knows it)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 try:
@@ -51,7 +52,7 @@ class NvidiaMlPy(unittest.TestCase):
 
     def test_it_finds_and_describes_the_gpus(self):
         self.start("--gpus", "v100,a100")
-        self.assertEqual(pynvml.nvmlSystemGetDriverVersion(), "535.161.08")
+        self.assertEqual(pynvml.nvmlSystemGetDriverVersion(), "580.159.04")
         self.assertEqual(pynvml.nvmlDeviceGetCount(), 2)
         first = pynvml.nvmlDeviceGetHandleByIndex(0)
         self.assertEqual(pynvml.nvmlDeviceGetName(first), "Tesla V100-SXM2-16GB")
@@ -78,6 +79,18 @@ class NvidiaMlPy(unittest.TestCase):
         self.assertEqual(pynvml.nvmlDeviceGetComputeRunningProcesses(gpu), [])
         _, samples = pynvml.nvmlDeviceGetSamples(gpu, pynvml.NVML_TOTAL_POWER_SAMPLES, 0)
         self.assertGreater(len(samples), 10)
+
+    def test_the_record_of_power_of_a_hopper_card_has_fifty_values_a_second_and_gives_each_once(self):
+        self.start("--gpus", "h200", "--load", "steady")
+        gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+        _, samples = pynvml.nvmlDeviceGetSamples(gpu, pynvml.NVML_TOTAL_POWER_SAMPLES, 0)
+        self.assertGreater(len(samples), 100)
+        stamps = [sample.timeStamp for sample in samples]
+        self.assertEqual(stamps, sorted(stamps))
+        self.assertAlmostEqual((stamps[-1] - stamps[0]) / (len(stamps) - 1), 20_000, delta=500)
+        time.sleep(0.2)
+        _, new = pynvml.nvmlDeviceGetSamples(gpu, pynvml.NVML_TOTAL_POWER_SAMPLES, stamps[-1])
+        self.assertGreater(new[0].timeStamp, stamps[-1])
 
     def test_it_reads_fields(self):
         self.start("--gpus", "h200", "--load", "steady")
