@@ -148,6 +148,9 @@ class NodeClock final : public Clock {
     node_.set_time_ns(t.ns);
     return !stop.stop_requested();
   }
+  [[nodiscard]] WallAnchor wall() const override {
+    return {Instant{0}, node_.info().unix_offset_ns};
+  }
 
  private:
   sim::Node& node_;

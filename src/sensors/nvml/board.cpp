@@ -1,4 +1,5 @@
-// How a board is read, tick by tick. What is read is decided in board_signals.cpp.
+// How a board is read, tick by tick. What is read is decided in board_power.cpp
+// and board_signals.cpp.
 #include "sensors/nvml/board.hpp"
 
 #include <fmt/format.h>
@@ -67,16 +68,16 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
     return !lost_;
   };
   const Edge edge = take_edge();
-  if (edge != Edge::none) {
-    last_dear_.reset();
-    last_samples_.reset();
-  }
+  if (edge != Edge::none) last_dear_.reset();
+  // What the record holds has its time already: it can wait for a cheaper moment.
+  if (edge == Edge::run || (edge == Edge::window && !samples_are_dear_)) last_samples_.reset();
   if (edge == Edge::run) last_rare_.reset();
   const bool dear = due(last_dear_, now, rare_interval);
   const bool rare = due(last_rare_, now, rare_interval);
   if (!keep(read_fields(clock, rare, out))) return first_failure;
   if (!keep(read_polls(fast_polls_, clock, out))) return first_failure;
-  if (samples_ && due(last_samples_, now, slow_interval) && !keep(read_samples(clock, out)))
+  const Seconds samples_interval = samples_are_dear_ ? rare_interval : slow_interval;
+  if (samples_ && due(last_samples_, now, samples_interval) && !keep(read_samples(clock, out)))
     return first_failure;
   if (dear && !keep(read_polls(dear_polls_, clock, out))) return first_failure;
   if (slow && !keep(read_polls(slow_polls_, clock, out))) return first_failure;
@@ -206,8 +207,8 @@ Result<void> BoardSensor::read_samples(const Clock& clock, Batch& out) {
   }
   if (samples_->misdated()) {
     notices_.push_back(id_ +
-                       ": the driver's power samples bear the time of another clock; the latest "
-                       "value is asked for instead (nvml.power_usage)");
+                       ": the driver's power samples (nvml.power_samples) bear the time of another "
+                       "clock and are left out");
     samples_.reset();
   }
   return {};

@@ -57,10 +57,11 @@ struct Poll {
 /// fast the sampler runs. Throttle times, which only grow and cost Hopper's driver 1 ms, join that
 /// call once a second and at the edges of windows. An energy counter whose call takes the driver
 /// long (3.4 ms of computing on Hopper) is read once a second and at the edges of windows, if it
-/// sees all of the time. Without a counter the driver's record of power samples is drained, about
-/// ten times a second and at the edges of windows. Which signals exist is decided at construction
-/// by asking for each once. Errors of read: `lost` when the GPU fell off the bus, `unavailable`
-/// when a tick failed. Owns a share of the library, so handles stay valid.
+/// sees all of the time. The driver's record of power samples, where it tells more than the
+/// readings, is drained about ten times a second and at the edges of windows; if that takes the
+/// driver long, once a second and at both ends of a run. Which signals exist is decided at
+/// construction by asking for each once. Errors of read: `lost` when the GPU fell off the bus,
+/// `unavailable` when a tick failed. Owns a share of the library, so handles stay valid.
 class BoardSensor final : public Sensor {
  public:
   struct Options {
@@ -93,6 +94,7 @@ class BoardSensor final : public Sensor {
   std::vector<abi::FieldValue> probe_fields(const std::vector<unsigned>& ids) const;
   void add_fields();
   [[nodiscard]] Seconds cost_of_counter() const;
+  [[nodiscard]] bool wants_power_samples() const;
   void pace_counter(std::size_t signal, Seconds cost);
   void add_energy_polls();
   void add_power_samples();
@@ -131,6 +133,7 @@ class BoardSensor final : public Sensor {
   std::vector<Poll> slow_polls_;
   std::optional<PowerSamples> samples_;
   std::size_t samples_signal_ = 0;
+  bool samples_are_dear_ = false;
   std::unique_ptr<ProcessReader> processes_;
   std::size_t share_signal_ = 0;
   std::size_t memory_signal_ = 0;

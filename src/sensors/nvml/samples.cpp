@@ -3,6 +3,7 @@
 #include "sensors/nvml/board.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace ergo::nvml {
 namespace {
@@ -14,6 +15,8 @@ constexpr std::size_t most_capacity = 65536;
 // How far the newest stamp may lie behind and before the moment of reading.
 constexpr Seconds oldest{3.0};
 constexpr Seconds ahead{0.1};
+// Fewer changes than these do not tell how often a value is renewed.
+constexpr std::size_t fewest_changes = 5;
 
 }  // namespace
 
@@ -37,7 +40,47 @@ std::optional<PowerSamples> PowerSamples::open(const Library& library, abi::Devi
       !std::any_of(samples.buffer_.begin(), samples.buffer_.begin() + count, is_power)) {
     return std::nullopt;
   }
+  samples.look_at(std::span(samples.buffer_).first(count), type);
+  samples.measure_cost(library, samples.buffer_[count - 1].timestamp);
   return samples;
+}
+
+void PowerSamples::look_at(std::span<const abi::Sample> held, int type) {
+  std::vector<double> steps;
+  std::vector<std::size_t> changes;
+  for (std::size_t i = 1; i < held.size(); ++i) {
+    if (held[i].timestamp <= held[i - 1].timestamp) continue;
+    steps.push_back(static_cast<double>(held[i].timestamp - held[i - 1].timestamp) * 1e-6);
+    if (number_of(type, held[i].value) != number_of(type, held[i - 1].value)) changes.push_back(i);
+  }
+  if (steps.empty()) return;
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::nth_element(steps.begin(), middle, steps.end());
+  step_ = Seconds(*middle);
+  // A reading renewed every five values changes at every fifth; one that is renewed each time does
+  // so at neighbours, too.
+  const auto neighbours = std::adjacent_find(
+      changes.begin(), changes.end(), [](std::size_t a, std::size_t b) { return b - a <= 2; });
+  repeats_ = changes.size() >= fewest_changes && neighbours == changes.end();
+}
+
+/// Several times, so that a busy machine does not make a cheap call look dear.
+void PowerSamples::measure_cost(const Library& library, unsigned long long newest_us) {
+  const SystemClock clock;
+  cost_ = Seconds(1e9);
+  last_seen_us_ = newest_us;
+  for (int i = 0; i < 3; ++i) {
+    unsigned count = 0;
+    int type = 0;
+    const Instant before = clock.now();
+    std::ignore = fetch(library, count, type);
+    cost_ = std::min(cost_, clock.now() - before);
+  }
+  last_seen_us_ = 0;
+}
+
+bool PowerSamples::leaves_nothing_out(Seconds look) const {
+  return step_ > Seconds(0.0) && step_ <= look && !repeats_;
 }
 
 abi::Return PowerSamples::fetch(const Library& library, unsigned& count, int& type) {

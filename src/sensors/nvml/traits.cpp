@@ -29,6 +29,9 @@ constexpr int instant_branch = 530;
 // branch (docs/results/hopper.md), while the instant reading beside it looks at a quarter. Nothing
 // is known of older branches: there the counter is taken for as blind as the reading.
 constexpr int hopper_full_counter_branch = 580;
+// Likewise its record of power: each value the mean of the 20 to 25 ms before its stamp, one every
+// 20 ms.
+constexpr int fine_record_branch = 580;
 
 struct Row {
   unsigned architecture;
@@ -142,6 +145,11 @@ BoardKind kind_of_board(const Library& library, abi::Device device, std::string_
   return board;
 }
 
+bool keeps_fine_record(const BoardKind& board) {
+  return board.driver_branch >= fine_record_branch &&
+         (board.architecture == arch::hopper || board.ga100);
+}
+
 PowerTraits traits_of(const BoardKind& board, EnergyField field) {
   const Row* known = row_of(board);
   const Row& row = known != nullptr ? *known : newest;
@@ -162,14 +170,22 @@ PowerTraits traits_of(const BoardKind& board, EnergyField field) {
       traits.sampled_fraction = second.sampled();
       break;
     case EnergyField::power_instant:
-    case EnergyField::power_usage:
-    case EnergyField::power_samples: {
+    case EnergyField::power_usage: {
       const Shape shape =
           field == EnergyField::power_instant ? row.instant : usage_shape(row, board.driver_branch);
-      // A sample has the time at which it was taken: it is never an old value read late.
-      if (field != EnergyField::power_samples) traits.update_period = Seconds(shape.period);
+      traits.update_period = Seconds(shape.period);
       traits.averaging_window = Seconds(shape.window);
       traits.sampled_fraction = shape.sampled();
+      traits.low_pass = shape.window == capacitor.window;
+      break;
+    }
+    case EnergyField::power_samples: {
+      // A sample has the time at which it was taken: it is never an old value read late, so there
+      // is no update period.
+      const bool fine = keeps_fine_record(board);
+      const Shape shape = fine ? row.instant : usage_shape(row, board.driver_branch);
+      traits.averaging_window = Seconds(shape.window);
+      traits.sampled_fraction = fine ? 1.0 : shape.sampled();
       traits.low_pass = shape.window == capacitor.window;
       break;
     }

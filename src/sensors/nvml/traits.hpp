@@ -32,6 +32,11 @@ unsigned architecture_of(int capability_major, int capability_minor);
 /// Asks the driver.
 BoardKind kind_of_board(const Library& library, abi::Device device, std::string_view name);
 
+/// The driver's record of power samples sees all of the time, one value every 20 ms: Hopper from
+/// driver branch 580 on, where it was measured (docs/results/hopper.md), and GA100, whose reading
+/// looks at as much at a time; that its record does, too, is an assumption.
+bool keeps_fine_record(const BoardKind& board);
+
 /// Averaging window, update period, sampled share and gain of one field.
 /// Source: Yang, Adamek, Armour, "Accurate and Convenient Energy Measurements for GPUs" (arXiv
 /// 2312.02741, SC24), their table over 70 GPUs and three driver generations; the update period of

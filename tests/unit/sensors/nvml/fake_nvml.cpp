@@ -196,6 +196,9 @@ abi::Return nvmlDeviceGetSamples(abi::Device device, int type, unsigned long lon
   const FakeDevice& d = at(device);
   if (code != abi::success) return code;
   if (d.power_samples_status != abi::success) return d.power_samples_status;
+  if (d.power_samples_call_us > 0) {
+    std::this_thread::sleep_for(std::chrono::microseconds(d.power_samples_call_us));
+  }
   if (type != abi::samples_total_power || d.power_sample_count == 0) return abi::not_supported;
   *value_type = d.power_sample_type;
   if (out == nullptr) {

@@ -8,7 +8,7 @@ namespace ergo::nvml::fake {
 
 inline constexpr unsigned max_devices = 4;
 inline constexpr unsigned max_processes = 64;
-inline constexpr unsigned max_power_samples = 8;
+inline constexpr unsigned max_power_samples = 16;
 
 struct FakeField {
   unsigned id = 0;
@@ -50,6 +50,7 @@ struct FakeDevice {
   int power_sample_type = abi::value_unsigned_int;
   abi::Return power_samples_status = abi::success;
   int power_samples_calls = 0;
+  unsigned power_samples_call_us = 0;  ///< how long such a call takes
   unsigned enforced_limit_mw = 250'000;
   unsigned sm_percent = 40;
   unsigned memory_percent = 10;

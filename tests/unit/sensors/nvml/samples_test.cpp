@@ -1,9 +1,11 @@
-// The driver's own record of power, on boards without an energy counter.
+// The driver's own record of power: on boards without an energy counter, and where it sees more
+// than the other readings do.
 #include "unit/sensors/nvml/board_fixture.hpp"
 
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -152,6 +154,88 @@ TEST_F(PowerRecord, OfALostBoardIsTheEndOfTheSensor) {
   const auto result = sensor.read(clock, batch);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::lost);
+}
+
+/// A Hopper board with a counter and driver 580: a value each 20 ms or so.
+class FineRecord : public PowerRecord {
+ protected:
+  FineRecord() {
+    fake.be_hopper();
+    fake.device().total_energy_status = abi::success;
+    fake.add_current_fields();
+  }
+  void keep_steps(double step_s, int repeats = 1) {
+    std::vector<std::pair<double, unsigned>> readings;
+    for (int i = 0; i < 16; ++i) {
+      readings.emplace_back(1.0 - (15 - i) * step_s,
+                            static_cast<unsigned>(70'000 + 10 * (i / repeats)));
+    }
+    keep(readings);
+  }
+};
+
+TEST_F(FineRecord, OfHopperIsUsedBesideTheCounterAndSeesAllOfTheTime) {
+  keep_steps(0.020);
+  Sensor& sensor = open();
+  const SignalInfo* record = find_signal(sensor, samples);
+  ASSERT_NE(record, nullptr);
+  EXPECT_DOUBLE_EQ(record->traits.sampled_fraction, 1.0);
+  EXPECT_EQ(record->traits.averaging_window, Seconds(0.025));
+  EXPECT_EQ(record->traits.update_period, Seconds(0.0));
+  EXPECT_LT(find_signal(sensor, "nvml.total_energy@gpu0")->rank, record->rank);
+  EXPECT_LT(record->rank, find_signal(sensor, "nvml.power_average@gpu0")->rank);
+  EXPECT_LT(record->rank, find_signal(sensor, "nvml.power_instant@gpu0")->rank);
+  EXPECT_EQ(drain().size(), 16U);
+}
+
+TEST_F(FineRecord, OfAnA100IsUsedAndSaidToBeAssumed) {
+  keep_steps(0.020);
+  fake.device().architecture = abi::architecture::ampere;
+  fake.device().capability_major = 8;
+  fake.device().capability_minor = 0;
+  const SignalInfo* record = find_signal(open(), samples);
+  ASSERT_NE(record, nullptr);
+  EXPECT_DOUBLE_EQ(record->traits.sampled_fraction, 1.0);
+  EXPECT_THAT(record->traits.basis, HasSubstr("seen on Hopper alone"));
+}
+
+TEST_F(FineRecord, IsLeftAloneWhereNobodyHasSeenWhatItStandsFor) {
+  keep_steps(0.020);
+  std::strcpy(fake->driver_version, "570.86.15");
+  EXPECT_EQ(find_signal(open(), samples), nullptr);
+  std::strcpy(fake->driver_version, "580.159.04");
+  fake.device().architecture = abi::architecture::ada;
+  fake.device().capability_major = 8;
+  fake.device().capability_minor = 9;
+  EXPECT_EQ(find_signal(open(), samples), nullptr);
+}
+
+TEST_F(FineRecord, WhoseValuesLieFartherApartThanTheyLookBackIsNotUsed) {
+  keep_steps(0.050);
+  EXPECT_EQ(find_signal(open(), samples), nullptr);
+}
+
+TEST_F(FineRecord, ThatShowsOneReadingSeveralTimesIsNotUsed) {
+  keep_steps(0.010, 3);
+  EXPECT_EQ(find_signal(open(), samples), nullptr);
+}
+
+TEST_F(FineRecord, ThatIsDearToFetchIsFetchedOnceASecondAndAtBothEndsOfARun) {
+  keep_steps(0.020);
+  fake.device().power_samples_call_us = 1000;
+  Sensor& sensor = open();
+  EXPECT_THAT(find_signal(sensor, samples)->traits.basis, HasSubstr("once a second"));
+  drain();
+  const int before = fake.device().power_samples_calls;
+  for (int i = 1; i <= 20; ++i) {
+    at(1.0 + 0.1 * i);
+    sensor.expect_edge(Sensor::Edge::window);
+    drain();
+  }
+  EXPECT_EQ(fake.device().power_samples_calls - before, 2);
+  sensor.expect_edge(Sensor::Edge::run);
+  drain();
+  EXPECT_EQ(fake.device().power_samples_calls - before, 3);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 namespace ergo::nvml {
@@ -174,6 +175,39 @@ TEST_F(SimulatedNode, AGpuWithoutPermissionIsMissingWithItsRemedy) {
   make(options);
   ASSERT_FALSE(found_.missing.empty());
   EXPECT_THAT(found_.missing[0].fix, HasSubstr("usermod"));
+}
+
+TEST_F(SimulatedNode, TheDriversRecordOfPowerLeavesNothingOutOnAnA100FromDriver580On) {
+  sim::NodeOptions options = options_for({"a100"}, sim::LoadKind::bursty);
+  options.gpus[0].gain = 1.0;
+  make(options);
+  Sensor& sensor = *found_.sensors.at(0);
+  const Instant begin = clock_->now();
+  double recorded = 0.0;
+  std::optional<Sample> last;
+  for (int tick = 0; tick < 100; ++tick) {
+    pass(0.3);
+    Batch batch;
+    ASSERT_TRUE(sensor.read(*clock_, batch));
+    for (const auto& entry : batch.entries()) {
+      if (sensor.signals()[entry.signal].name != "nvml.power_samples@gpu0") continue;
+      if (last && last->time > begin) {
+        recorded += entry.sample.value * (entry.sample.time - last->time).value();
+      }
+      last = entry.sample;
+    }
+  }
+  ASSERT_TRUE(last.has_value());
+  const double truth = node_->gpu_energy_j(0, begin.ns, last->time.ns);
+  EXPECT_NEAR(recorded / truth, 1.0, 0.01);
+}
+
+TEST_F(SimulatedNode, BeforeDriver580TheRecordOfAnA100IsNotUnderstoodAndNotUsed) {
+  sim::NodeOptions options = options_for({"a100"}, sim::LoadKind::bursty);
+  options.driver = "570.86.15";
+  make(options);
+  for (const SignalInfo& info : found_.sensors.at(0)->signals())
+    EXPECT_NE(info.name, "nvml.power_samples@gpu0");
 }
 
 TEST_F(SimulatedNode, WithoutACounterEachReadOutArrivesOnceHoweverSeldomItIsAskedFor) {
