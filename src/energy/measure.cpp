@@ -19,6 +19,8 @@ using energy_detail::SourceEnergy;
 /// Two sources of one device are allowed this much beside their budgets: no vendor says how they
 /// are made.
 constexpr double tolerated_disagreement = 0.01;
+/// A source takes the place of one before it by rank if its interval is narrower by this factor.
+constexpr double clearly_narrower = 0.5;
 
 struct Channel {
   std::string name;
@@ -81,6 +83,28 @@ void apply_proof(SourceEnergy& source) {
       part.half_width = std::min(part.half_width, Joules(std::max(0.0, most)));
     }
   }
+}
+
+/// Readings that leave nothing out and have their own time each: none is an older one read late.
+bool is_full_record(const PowerTraits& traits) {
+  return traits.sampled_fraction >= 1.0 && !traits.low_pass &&
+         traits.averaging_window > Seconds(0.0) && traits.update_period == Seconds(0.0);
+}
+
+/// Puts the source first that gives the joules: the one before the others by rank, unless a full
+/// record of power is clearly surer of this window. Of short windows it is, since the ticks of a
+/// counter lie far apart for them, and wherever the counter looks part of the time.
+void choose_first(std::vector<SourceEnergy>& sources) {
+  const auto half_width = [](const SourceEnergy& source) {
+    const energy_detail::Sides sides = energy_detail::combine(source.parts);
+    return std::max(sides.low, sides.high);
+  };
+  const auto record = std::find_if(sources.begin(), sources.end(), [](const SourceEnergy& source) {
+    return is_full_record(source.info->traits);
+  });
+  if (record == sources.end()) return;
+  if (half_width(*record) >= clearly_narrower * half_width(sources.front())) return;
+  std::rotate(sources.begin(), record, record + 1);
 }
 
 /// Says so when two sources of one channel differ by more than their errors, those that they share
@@ -174,6 +198,7 @@ class Measurement {
     }
     // The counter that should have given the joules did not.
     if (!why.empty() && sources.front().id != channel.sources.front()) warn(why);
+    choose_first(sources);
     finish(sources);
   }
 

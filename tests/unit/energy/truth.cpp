@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace ergo::testing {
+namespace {
+
+constexpr double record_step_s = 0.020;
+
+}  // namespace
 
 void TrueLoad::add(double duration_s, double watts) {
   watts_.push_back(watts);
@@ -63,16 +68,23 @@ TrueLoad random_load(LoadShape shape, double length_s, double idle_w, double ful
 
 std::vector<Board> boards() {
   return {
-      {"V100", 42, 300, 0.020, 0.010, 0.0, true},       {"T4", 10, 70, 0.100, 0.100, 0.0, true},
-      {"K80", 27, 149, 0.100, 0.100, 0.84, false},      {"A100", 62, 400, 0.100, 0.025, 0.0, true},
-      {"H200", 76, 700, 0.100, 0.025, 0.0, true, true},
+      {"V100", 42, 300, 0.020, 0.010, 0.0, true},
+      {"T4", 10, 70, 0.100, 0.100, 0.0, true},
+      {"K80", 27, 149, 0.100, 0.100, 0.84, false},
+      {"A100 before driver 580", 62, 400, 0.100, 0.025, 0.0, true},
+      {"A100", 62, 400, 0.100, 0.025, 0.0, true, false, true},
+      {"H200", 76, 700, 0.100, 0.025, 0.0, true, true, true},
   };
 }
 
 BoardSensor::BoardSensor(const TrueLoad& load, const Board& board, double phase, double gain)
-    : load_(load), board_(board), gain_(gain), next_tick_(phase * board.period_s) {
+    : load_(load),
+      board_(board),
+      gain_(gain),
+      next_tick_(phase * board.period_s),
+      next_record_(phase * record_step_s),
+      jitter_(static_cast<std::uint64_t>(phase * 1e9)) {
   name_ = board.name;
-  const bool low_pass = board.low_pass_s > 0.0;
   filtered_ = watts_ = load.power(0.0);
   SignalInfo info;
   info.channel = info.device = "gpu0";
@@ -80,29 +92,53 @@ BoardSensor::BoardSensor(const TrueLoad& load, const Board& board, double phase,
   info.provenance = Provenance::simulated;
   info.in_total = true;
   info.traits.update_period = Seconds(board.period_s);
-  info.traits.sampled_fraction = low_pass ? 1.0 : std::min(1.0, board.window_s / board.period_s);
   info.traits.gain_u95 = 0.05;
   info.traits.gain_kind = "nvml board sensor";
-  if (board.counter) {
-    info.name = "nvml.total_energy@gpu0";
-    info.source = "nvml.total_energy";
-    info.kind = SignalKind::energy;
-    info.unit = "J";
-    info.traits.quantum = Joules(1e-3);
-    const double looked_at = info.traits.sampled_fraction;
-    if (board.counter_sees_all) info.traits.sampled_fraction = 1.0;
-    signals_.push_back(info);
+  declare(info);
+}
+
+void BoardSensor::declare(const SignalInfo& like) {
+  const bool low_pass = board_.low_pass_s > 0.0;
+  const double looked_at = low_pass ? 1.0 : std::min(1.0, board_.window_s / board_.period_s);
+  const auto add = [&](const char* source, SignalKind kind) -> SignalInfo& {
+    SignalInfo info = like;
+    info.source = source;
+    info.name = info.source + "@gpu0";
+    info.kind = kind;
+    info.unit = kind == SignalKind::energy ? "J" : "W";
+    info.rank = static_cast<int>(signals_.size());
     info.traits.sampled_fraction = looked_at;
+    signals_.push_back(std::move(info));
+    return signals_.back();
+  };
+  if (board_.counter) {
+    SignalInfo& counter = add("nvml.total_energy", SignalKind::energy);
+    counter.traits.quantum = Joules(1e-3);
+    if (board_.counter_sees_all) counter.traits.sampled_fraction = 1.0;
   }
-  info.name = "nvml.power_instant@gpu0";
-  info.source = "nvml.power_instant";
-  info.kind = SignalKind::power;
-  info.unit = "W";
-  info.rank = 1;
-  info.traits.quantum = Joules(0.0);
-  info.traits.averaging_window = Seconds(low_pass ? 2.0 * board.low_pass_s : board.window_s);
-  info.traits.low_pass = low_pass;
-  signals_.push_back(info);
+  if (board_.record) {
+    SignalInfo& record = add("nvml.power_samples", SignalKind::power);
+    record.traits.update_period = Seconds(0.0);
+    record.traits.averaging_window = Seconds(0.025);  // as published, not quite what it is
+    record.traits.sampled_fraction = 1.0;
+  }
+  SignalInfo& power = add("nvml.power_instant", SignalKind::power);
+  power.traits.averaging_window = Seconds(low_pass ? 2.0 * board_.low_pass_s : board_.window_s);
+  power.traits.low_pass = low_pass;
+}
+
+void BoardSensor::drain_record(double t_s, std::size_t signal, Batch& out) {
+  constexpr double look_s = 0.0225;
+  constexpr double late_or_early_s = 0.006;
+  std::uniform_real_distribution<double> shift(-late_or_early_s, late_or_early_s);
+  while (next_record_ + late_or_early_s <= t_s) {
+    const double at_s = std::max(1e-6, next_record_ + shift(jitter_));
+    const double from_s = std::max(0.0, at_s - look_s);
+    const double watts = gain_ * load_.energy(from_s, at_s) / (at_s - from_s);
+    const Instant at = Instant{} + Seconds(at_s);
+    out.add(signal, std::round(watts * 1e3) * 1e-3, at, at);
+    next_record_ += record_step_s;
+  }
 }
 
 double BoardSensor::read_out(double tick_s) {
@@ -135,6 +171,7 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
   go_to((now - Instant{}).value());
   std::size_t signal = 0;
   if (board_.counter) out.add(signal++, std::floor(gain_ * counted_ * 1e3) * 1e-3, now, now);
+  if (board_.record) drain_record((now - Instant{}).value(), signal++, out);
   out.add(signal, std::round(gain_ * watts_ * 1e3) * 1e-3, now, now);
   return {};
 }

@@ -47,12 +47,16 @@ struct Board {
   double low_pass_s = 0.0;  ///< time constant in place of the boxcar
   bool counter = true;
   bool counter_sees_all = false;  ///< though the power reading looks at `window_s` alone
+  /// The driver keeps a record of power, too: means of 22.5 ms, one every 20 ms or so, each with
+  /// its time.
+  bool record = false;
 };
 
 /// The boards of the simulated node.
 std::vector<Board> boards();
 
-/// A sensor of one board on channel "gpu0": a counter of joules where the board has one, and power.
+/// A sensor of one board on channel "gpu0": a counter of joules where the board has one, its record
+/// of power if it keeps one, and power.
 class BoardSensor final : public Sensor {
  public:
   /// `phase` in [0, 1): where the board's periods lie relative to time 0.
@@ -61,6 +65,8 @@ class BoardSensor final : public Sensor {
  private:
   Result<void> do_read(const Clock& clock, Batch& out) override;
   void go_to(double t_s);
+  void declare(const SignalInfo& like);
+  void drain_record(double t_s, std::size_t signal, Batch& out);
   [[nodiscard]] double read_out(double tick_s);
 
   const TrueLoad& load_;
@@ -71,6 +77,8 @@ class BoardSensor final : public Sensor {
   double filtered_ = 0.0;
   double watts_ = 0.0;
   double counted_ = 0.0;
+  double next_record_;
+  std::mt19937_64 jitter_;
 };
 
 }  // namespace ergo::testing

@@ -189,6 +189,49 @@ TEST(Windows, SourcesThatAgreeAreNot) {
   EXPECT_TRUE(measure(timeline, window(2, 18)).warnings.empty());
 }
 
+TEST(Windows, AShortOneIsTakenFromARecordOfPowerThatIsSurerThanTheCountersTicks) {
+  Timeline timeline;
+  SignalInfo recorded = meter(SignalKind::power, "gpu0", Domain::gpu, "record");
+  recorded.rank = 1;
+  recorded.traits.averaging_window = Seconds(0.02);  // and no update period: each has its own time
+  SignalInfo latest = meter(SignalKind::power, "gpu0", Domain::gpu, "latest");
+  latest.rank = 2;
+  latest.traits.averaging_window = latest.traits.update_period = Seconds(0.1);
+  const SignalId a = timeline.add(board_counter());
+  const SignalId b = timeline.add(recorded);
+  const SignalId c = timeline.add(latest);
+  const auto watts = [](double t) { return t < 5.0 ? 100.0 : 300.0; };
+  const auto joules = [](double t) { return 100.0 * t + 200.0 * std::max(0.0, t - 5.0); };
+  record(timeline, a, 0, 2000, 0.1, [&](double t) { return joules(std::floor(10.0 * t) * 0.1); });
+  record(timeline, b, 0, 2000, 0.02, watts);
+  record(timeline, c, 0, 2000, 0.1, watts);
+  const ChannelEnergy brief = measure(timeline, window(4.91, 5.23)).channels.at(0);
+  EXPECT_EQ(brief.source, "record");
+  EXPECT_NEAR(brief.joules.value(), 9.0 + 69.0, 4.0);
+  ASSERT_EQ(brief.alternatives.size(), 2U);
+  EXPECT_EQ(brief.alternatives[0].source, "counter");
+  EXPECT_EQ(brief.alternatives[1].source, "latest");
+  EXPECT_LT(brief.high - brief.low, 0.5 * (brief.alternatives[0].high - brief.alternatives[0].low));
+}
+
+TEST(Windows, ARecordWhoseValuesAreUnevenlySpacedIsAsSureAsItsLoadIsEven) {
+  const auto half_width = [](double low_w) {
+    Timeline timeline;
+    SignalInfo recorded = meter(SignalKind::power, "gpu0", Domain::gpu, "record");
+    recorded.traits.averaging_window = Seconds(0.02);
+    const SignalId id = timeline.add(recorded);
+    for (int i = 0; i < 1000; ++i) {
+      const double late = i % 3 == 0 ? 0.004 : 0.0;
+      timeline.append(id, {at(0.02 * i + late), i % 2 == 0 ? 100.0 : low_w, 0.0F});
+    }
+    const WindowEnergy energy = measure(timeline, window(2, 18));
+    return part(energy.channels.at(0), "resolution");
+  };
+  EXPECT_NEAR(half_width(100.0), 0.0, 1e-9);
+  EXPECT_GT(half_width(20.0), 1.9 * half_width(60.0));
+  EXPECT_LT(half_width(20.0), 0.01 * 60.0 * 16.0);
+}
+
 TEST(Windows, ASlowCounterIsReadBetweenItsTicksByTheShapeOfThePower) {
   // A plug that adds up once a minute, and shows its power once a second: 20 W, but 200 W from 90 s
   // to 150 s.
