@@ -4,10 +4,12 @@
     bench/nvml_readings.py calls            # time of each driver call
     bench/nvml_readings.py record FOLDER    # 42 s of square-wave loads beside the fastest readings
     bench/nvml_readings.py fit FOLDER       # which window of the load explains each reading best
+    ergo run --store FILE -- bench/nvml_readings.py loads   # five loads of 20 s, marked, for bench/sources_beside
 
 Only reads; needs nvidia-ml-py, PyTorch with CUDA (record) and NumPy (fit).
 """
 
+import random
 import statistics
 import subprocess
 import sys
@@ -27,8 +29,19 @@ def open_card():
     return pynvml, pynvml.nvmlDeviceGetHandleByIndex(0)
 
 
+def new_samples(nvml, card, seen):
+    """The driver's record of power since the last call: (microseconds since 1970, mW)."""
+    try:
+        new = nvml.nvmlDeviceGetSamples(card, 0, seen[0])[1]
+    except nvml.NVMLError_NotFound:
+        return []
+    seen[0] = max([seen[0], *(sample.timeStamp for sample in new)])
+    return [(sample.timeStamp, sample.sampleValue.uiVal) for sample in new]
+
+
 def calls(repeats=40):
     nvml, card = open_card()
+    seen = [0]
     wanted = {
         "TotalEnergyConsumption": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(card),
         "PowerUsage": lambda: nvml.nvmlDeviceGetPowerUsage(card),
@@ -41,7 +54,8 @@ def calls(repeats=40):
         "PowerManagementLimit": lambda: nvml.nvmlDeviceGetPowerManagementLimit(card),
         "ComputeRunningProcesses": lambda: nvml.nvmlDeviceGetComputeRunningProcesses(card),
         "ProcessUtilization": lambda: nvml.nvmlDeviceGetProcessUtilization(card, 0),
-        "Samples of power": lambda: nvml.nvmlDeviceGetSamples(card, 0, 0),
+        "Samples of power, all": lambda: nvml.nvmlDeviceGetSamples(card, 0, 0),
+        "Samples of power, new ones": lambda: new_samples(nvml, card, seen),
     }
     for ids in ([ENERGY], [INSTANT], [AVERAGE], [INSTANT, AVERAGE], [ENERGY, AVERAGE, INSTANT], [74]):
         wanted[f"FieldValues {ids}"] = lambda ids=ids: nvml.nvmlDeviceGetFieldValues(card, ids)
@@ -63,8 +77,14 @@ def calls(repeats=40):
 def read_card(file):
     nvml, card = open_card()
     end = time.monotonic() + RECORD_S
-    with open(file, "w", encoding="ascii") as out:
+    seen, drained = [0], 0.0
+    to_monotonic = time.monotonic_ns() - time.time_ns()
+    with open(file, "w", encoding="ascii") as out, open(file + ".record", "w", encoding="ascii") as record:
         while time.monotonic() < end:
+            if time.monotonic() > drained + 1.0:
+                for stamp, power in new_samples(nvml, card, seen):
+                    print(stamp * 1000 + to_monotonic, power, file=record)
+                drained = time.monotonic()
             before = time.monotonic_ns()
             energy = nvml.nvmlDeviceGetTotalEnergyConsumption(card)
             between = time.monotonic_ns()
@@ -94,6 +114,33 @@ def record(folder):
                 print(begin, time.monotonic_ns(), file=load)
                 time.sleep(rest)
         reader.wait()
+
+
+def loads():
+    import torch
+    from ergometer import mark
+
+    left = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    torch.matmul(left, left)
+    torch.cuda.synchronize()
+    draw = random.Random(7)
+
+    def about(mean):
+        return lambda: min(3 * mean, max(mean / 5, draw.expovariate(1 / mean)))
+
+    wanted = {f"bursty {mean} s": (about(mean), about(mean)) for mean in (0.4, 0.1, 0.04)}
+    wanted["square 50/50 ms"] = (lambda: 0.05, lambda: 0.05)
+    wanted["steady"] = (lambda: 0.5, lambda: 0)
+    for name, (busy, rest) in wanted.items():
+        end = time.monotonic() + 20
+        with mark.window(name):
+            while time.monotonic() < end:
+                until = time.monotonic() + busy()
+                while time.monotonic() < until:
+                    torch.matmul(left, left)
+                    torch.cuda.synchronize()
+                time.sleep(rest())
+        time.sleep(1)
 
 
 def fit(folder):
@@ -126,7 +173,19 @@ def fit(folder):
     step = np.diff(ticks[:, 0])
     whole = (step > 0.08) & (step < 0.125)
     power = np.c_[ticks[1:, 0], np.diff(ticks[:, 1]) / 0.1][whole]
+    record = np.loadtxt(folder / "readings.txt.record")
+    record = np.c_[(record[:, 0] - zero) / 1e9, record[:, 1] / 1e3]
+    record = record[(record[:, 0] > begin) & (record[:, 0] < end)]
+    print(f"the driver's record: one value every {1e3 * np.median(np.diff(record[:, 0])):.1f} ms "
+          f"(90 % of the steps: {1e3 * np.quantile(np.diff(record[:, 0]), 0.05):.1f} to "
+          f"{1e3 * np.quantile(np.diff(record[:, 0]), 0.95):.1f} ms)")
+    instants = np.linspace(ticks[2, 0], ticks[-3, 0], 400_001)
+    counted = ticks[-3, 1] - ticks[2, 1]
+    for name, points, delay in (("record", record, 0.0125), ("instant power", changes(np.c_[fields, rows[:, 4] / 1e3]), 0.0625)):
+        watts = np.interp(instants, points[:, 0] - delay, points[:, 1])
+        print(f"integral of the {name} beside the counter: {100 * (watts.mean() * np.ptp(instants) / counted - 1):+.2f} %")
     readings = {
+        "the driver's record": record,
         "increments of the energy counter": power,
         "instant power": changes(np.c_[fields, rows[:, 4] / 1e3]),
         "average power": changes(np.c_[fields, rows[:, 5] / 1e3]),
@@ -146,6 +205,8 @@ def fit(folder):
 def main():
     if sys.argv[1:2] == ["calls"]:
         calls()
+    elif sys.argv[1:2] == ["loads"]:
+        loads()
     elif sys.argv[1:2] == ["read"] and len(sys.argv) == 3:
         read_card(sys.argv[2])
     elif sys.argv[1:2] in (["record"], ["fit"]) and len(sys.argv) == 3:

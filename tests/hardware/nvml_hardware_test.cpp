@@ -9,28 +9,37 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <optional>
+#include <vector>
 
 namespace ergo::nvml {
 namespace {
 
-std::optional<std::size_t> first_of(const Sensor& sensor, SignalKind kind) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < sensor.signals().size(); ++i) {
-    const SignalInfo& info = sensor.signals()[i];
-    if (info.kind == kind && (!best || info.rank < sensor.signals()[*best].rank)) best = i;
+/// Integral of one power signal between the first and the last reading of a counter.
+class Integral {
+ public:
+  explicit Integral(std::size_t signal) : signal(signal) {}
+  void add(const Sample& now) {
+    if (last_) joules_ += 0.5 * (now.value + last_->value) * (now.time - last_->time).value();
+    last_ = now;
   }
-  return best;
-}
+  void counter_was_read() {
+    if (!at_first_) at_first_ = joules_;
+    at_last_ = joules_;
+  }
+  [[nodiscard]] double between() const { return at_last_ - at_first_.value_or(0.0); }
 
-std::optional<Sample> sample_of(const Batch& batch, std::optional<std::size_t> signal) {
-  for (const Batch::Entry& entry : batch.entries()) {
-    if (signal && entry.signal == *signal) return entry.sample;
-  }
-  return std::nullopt;
-}
+  std::size_t signal;
+
+ private:
+  double joules_ = 0.0;
+  std::optional<double> at_first_;
+  double at_last_ = 0.0;
+  std::optional<Sample> last_;
+};
 
 class RealGpu : public ::testing::Test {
  protected:
@@ -84,62 +93,70 @@ TEST_F(RealGpu, UpdatePeriodsAndCallCostsAreMeasurable) {
   }
 }
 
-TEST_F(RealGpu, TheCounterAgreesWithTheIntegralOfPower) {
+/// What a counter and the power readings of one board say of the same time. A counter that is dear
+/// to read is read once a second: what lies between its first and its last reading is compared.
+struct Comparison {
+  std::optional<Sample> first;
+  Sample last;
+  double largest = 0.0;
+  std::vector<Integral> integrals;
+
+  void add(const Sensor& sensor, const Batch& batch) {
+    bool counted = false;
+    for (const Batch::Entry& entry : batch.entries()) {
+      for (Integral& integral : integrals) {
+        if (integral.signal != entry.signal) continue;
+        integral.add(entry.sample);
+        largest = std::max(largest, entry.sample.value);
+      }
+      if (sensor.signals()[entry.signal].kind != SignalKind::energy) continue;
+      if (!first) first = entry.sample;
+      last = entry.sample;
+      counted = true;
+    }
+    for (Integral& integral : integrals) {
+      if (counted) integral.counter_was_read();
+    }
+  }
+};
+
+TEST_F(RealGpu, TheCounterAgreesWithTheIntegralsOfPower) {
   constexpr Seconds duration{15.0};
   constexpr Seconds period{0.02};
   std::size_t compared = 0;
   for (const auto& sensor : found_.sensors) {
-    const auto energy = first_of(*sensor, SignalKind::energy);
-    const auto power = first_of(*sensor, SignalKind::power);
-    if (!energy || !power) continue;
-    std::optional<Sample> first;
-    std::optional<Sample> last_power;
-    // A counter that is dear to read is read once a second: what lies between its first and its
-    // last reading is compared.
-    double integral = 0;
-    double integral_at_first = 0;
-    double integrated = 0;
-    double counted = 0;
-    Seconds span{0};
-    double largest = 0;
+    Comparison seen;
+    for (std::size_t i = 0; i < sensor->signals().size(); ++i) {
+      if (sensor->signals()[i].kind == SignalKind::power) seen.integrals.emplace_back(i);
+    }
     Batch batch;
     const Instant end = clock_.now() + duration;
     while (clock_.now() < end) {
       batch.clear();
       ASSERT_TRUE(sensor->read(clock_, batch).ok());
-      if (const auto now = sample_of(batch, power)) {
-        if (last_power) {
-          integral +=
-              0.5 * (now->value + last_power->value) * (now->time - last_power->time).value();
-        }
-        largest = std::max(largest, now->value);
-        last_power = now;
-      }
-      if (const auto now = sample_of(batch, energy)) {
-        if (!first) {
-          first = now;
-          integral_at_first = integral;
-        }
-        counted = now->value - first->value;
-        integrated = integral - integral_at_first;
-        span = now->time - first->time;
-      }
+      seen.add(*sensor, batch);
       clock_.sleep_until(clock_.now() + period, {});
     }
+    if (!seen.first) continue;
+    const Seconds span = seen.last.time - seen.first->time;
+    const double counted = seen.last.value - seen.first->value;
     ASSERT_GT(span, duration / 2.0);
-    const SignalInfo& counter = sensor->signals()[*energy];
-    const SignalInfo& meter = sensor->signals()[*power];
-    std::cout << fmt::format(
-        "{}: {} {:.1f} J, integral of {} {:.1f} J, {:+.2f} %, mean {:.1f} W over {:.2f} s\n",
-        sensor->name(), counter.source, counted, meter.source, integrated,
-        100 * (counted - integrated) / integrated, integrated / span.value(), span.value());
-    // Both come from one sensor, so its gain cancels. What remains: an update of the counter at
-    // either end, the lag of an averaged reading when the load changes, and sampling; 10 % covers a
-    // steady load.
-    const double edges =
-        2 * largest * (counter.traits.update_period + meter.traits.averaging_window).value();
-    EXPECT_NEAR(counted, integrated, 0.10 * integrated + edges);
-    ++compared;
+    for (const Integral& integral : seen.integrals) {
+      const SignalInfo& meter = sensor->signals()[integral.signal];
+      const double integrated = integral.between();
+      std::cout << fmt::format(
+          "{}: the counter {:.1f} J, integral of {} {:.1f} J, {:+.2f} %, mean {:.1f} W over {:.2f} "
+          "s\n",
+          sensor->name(), counted, meter.source, integrated,
+          100 * (counted - integrated) / integrated, integrated / span.value(), span.value());
+      // All come from one sensor, so its gain cancels. What remains: an update of the counter at
+      // either end, the lag of an averaged reading when the load changes, and sampling; 10 % covers
+      // a steady load.
+      const double edges =
+          2 * seen.largest * (Seconds(0.2) + meter.traits.averaging_window).value();
+      EXPECT_NEAR(counted, integrated, 0.10 * integrated + edges) << meter.source;
+      ++compared;
+    }
   }
   if (compared == 0)
     GTEST_SKIP() << "no visible GPU has both an energy counter and a power reading";
