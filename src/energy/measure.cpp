@@ -92,8 +92,9 @@ bool is_full_record(const PowerTraits& traits) {
 }
 
 /// Puts the source first that gives the joules: the one before the others by rank, unless a full
-/// record of power is clearly surer of this window. Of short windows it is, since the ticks of a
-/// counter lie far apart for them, and wherever the counter looks part of the time.
+/// record of power is clearly surer of this window, as it is of short ones, for which the ticks of
+/// a counter lie far apart; or unless the first looks part of the time and the record is not
+/// clearly less sure.
 void choose_first(std::vector<SourceEnergy>& sources) {
   const auto half_width = [](const SourceEnergy& source) {
     const energy_detail::Sides sides = energy_detail::combine(source.parts);
@@ -103,7 +104,11 @@ void choose_first(std::vector<SourceEnergy>& sources) {
     return is_full_record(source.info->traits);
   });
   if (record == sources.end()) return;
-  if (half_width(*record) >= clearly_narrower * half_width(sources.front())) return;
+  // What looks part of the time cannot know what it missed: its interval does not hold for a load
+  // that repeats in step with it.
+  const bool first_sees_all = sources.front().info->traits.sampled_fraction >= 1.0;
+  const double narrower = first_sees_all ? clearly_narrower : 1.0 / clearly_narrower;
+  if (half_width(*record) >= narrower * half_width(sources.front())) return;
   std::rotate(sources.begin(), record, record + 1);
 }
 

@@ -214,6 +214,25 @@ TEST(Windows, AShortOneIsTakenFromARecordOfPowerThatIsSurerThanTheCountersTicks)
   EXPECT_LT(brief.high - brief.low, 0.5 * (brief.alternatives[0].high - brief.alternatives[0].low));
 }
 
+TEST(Windows, ACounterThatLooksPartOfTheTimeYieldsToARecordThatSeesAllOfALoadInStepWithIt) {
+  // 50 ms on, 50 ms off, and a counter that looks at the last 25 ms of each 100: always off.
+  Timeline timeline;
+  SignalInfo counter = board_counter();
+  counter.traits.sampled_fraction = 0.25;
+  SignalInfo recorded = meter(SignalKind::power, "gpu0", Domain::gpu, "record");
+  recorded.rank = 1;
+  recorded.traits.averaging_window = Seconds(0.025);
+  const SignalId a = timeline.add(counter);
+  const SignalId b = timeline.add(recorded);
+  record(timeline, a, 0, 20, 0.1, [](double t) { return ticking(t, 100.0); });
+  record(timeline, b, 0, 20, 0.025,
+         [](double t) { return std::fmod(t + 0.001, 0.1) < 0.05 ? 300.0 : 100.0; });
+  const WindowEnergy energy = measure(timeline, window(4, 16));
+  EXPECT_EQ(energy.channels.at(0).source, "record");
+  EXPECT_NEAR(energy.channels.at(0).joules.value(), 2400.0, 10.0);
+  EXPECT_THAT(energy.warnings, Contains(HasSubstr("counter disagree by -50.0 %")));
+}
+
 TEST(Windows, ARecordWhoseValuesAreUnevenlySpacedIsAsSureAsItsLoadIsEven) {
   const auto half_width = [](double low_w) {
     Timeline timeline;
