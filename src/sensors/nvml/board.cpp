@@ -68,9 +68,10 @@ Result<void> BoardSensor::do_read(const Clock& clock, Batch& out) {
     return !lost_;
   };
   const Edge edge = take_edge();
-  if (edge != Edge::none) last_dear_.reset();
-  // What the record holds has its time already: it can wait for a cheaper moment.
-  if (edge == Edge::run || (edge == Edge::window && !samples_are_dear_)) last_samples_.reset();
+  if (edge != Edge::none) {
+    last_dear_.reset();
+    last_samples_.reset();
+  }
   if (edge == Edge::run) last_rare_.reset();
   const bool dear = due(last_dear_, now, rare_interval);
   const bool rare = due(last_rare_, now, rare_interval);

@@ -228,8 +228,9 @@ void BoardSensor::add_power_samples() {
   std::string& basis = signals_[samples_signal_].traits.basis;
   basis += "; the driver's own samples, each with its time";
   if (samples_are_dear_) {
-    basis += fmt::format(", fetched once a second: a call takes {:.1f} ms",
-                         samples_->cost().value() * 1e3);
+    basis +=
+        fmt::format(", fetched once a second and at the edges of windows: a call takes {:.1f} ms",
+                    samples_->cost().value() * 1e3);
   }
   if (kind_.ga100 && keeps_fine_record(kind_)) {
     basis += "; that they leave nothing out was seen on Hopper alone";
