@@ -21,7 +21,8 @@ using testing::BoardSensor;
 using testing::LoadShape;
 using testing::TrueLoad;
 
-constexpr int windows = 1000;
+/// A thousand for each board.
+constexpr int windows = 6000;
 constexpr LoadShape shapes[] = {LoadShape::steady, LoadShape::square, LoadShape::bursty};
 constexpr const char* shape_names[] = {"steady", "square wave", "bursty"};
 

@@ -60,7 +60,8 @@ TrueLoad random_load(LoadShape shape, double length_s, double idle_w, double ful
   }
   std::exponential_distribution<double> wait(1.0);
   while (load.end() < length_s) {
-    load.add(period * duty * wait(random), high * (0.8 + 0.2 * unit(random)));
+    const double on_s = period * duty * wait(random);
+    load.add(on_s, high * (0.8 + 0.2 * unit(random)));
     load.add(period * (1.0 - duty) * wait(random), low);
   }
   return load;
