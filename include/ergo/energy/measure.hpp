@@ -109,7 +109,9 @@ struct MeasureOptions {
 };
 
 /// Energy of every channel that the timeline meters in `window`. A channel that was not read in the
-/// window is left out with a warning.
+/// window is left out with a warning. The joules are of the source with the lowest rank, unless a
+/// record of power that sees all of the time is at least twice as sure of the window, or not less
+/// than half as sure where the first looks part of the time (docs/user/accuracy.md).
 WindowEnergy measure(const Timeline& timeline, Window window, const MeasureOptions& options = {});
 
 /// Idle power of every channel over a window in which nothing ran.

@@ -39,7 +39,8 @@ enum class SignalKind {
 /// How the hardware makes a power or energy value. Decides how the value is integrated and its
 /// error budget.
 struct PowerTraits {
-  /// How often the hardware renews the value; 0 when each read gives a fresh one.
+  /// How often the hardware renews the value; 0 when each read gives a fresh one, or values that
+  /// bear the time at which they were made.
   Seconds update_period{0.0};
   /// A power value at time t is the mean over [t - averaging_window, t]; 0 for an instantaneous
   /// value. An energy counter has 0.
@@ -85,7 +86,7 @@ struct SignalInfo {
   /// node, battery) and for metrics.
   bool in_total = false;
   /// Among the signals of one channel the lowest rank gives the joules, the others are
-  /// alternatives.
+  /// alternatives; but see ergo/energy/measure.hpp.
   int rank = 0;
   PowerTraits traits;
 };
