@@ -3,6 +3,7 @@
 #include "ergo/control/power_limit.hpp"
 #include "ergo/core/parse.hpp"
 #include "ergo/experiment/sweep.hpp"
+#include "limit_guard.hpp"
 
 #include <fmt/format.h>
 
@@ -21,9 +22,7 @@ Result<std::vector<control::GpuLimits>> chosen_gpus(const Environment& environme
   auto overview = control::list(environment, gpus);
   if (!overview) return overview.error();
   if (overview->no_gpus) {
-    Error why = *overview->no_gpus;
-    if (why.remedy.empty()) why.remedy = "--sim v100 tries it on a simulated GPU";
-    return why;
+    return no_gpu(*overview->no_gpus);
   }
   if (overview->gpus.empty()) {
     return Error{Errc::not_found, "there is no GPU whose power limit could be set",
@@ -80,16 +79,22 @@ std::vector<double> some_limits(double lowest_w, double default_w, int count) {
 
 namespace {
 
+constexpr const char* forms = "all, all:5, 150,200,250 or 150..300:25 (watts)";
+
 /// "all", "all:5", or numbers.
 Result<std::vector<double>> limits_of_text(const std::string& text,
                                            const std::vector<control::GpuLimits>& gpus) {
   if (text == "all") return common_limits(gpus, 0);
   constexpr std::string_view some = "all:";
-  if (!text.starts_with(some)) return parse_numbers(text);
+  if (!text.starts_with(some)) {
+    auto numbers = parse_numbers(text);
+    if (numbers || !numbers.error().remedy.empty()) return numbers;
+    return Error{numbers.error().code, numbers.error().message, forms};
+  }
   const auto count = parse_int(std::string_view(text).substr(some.size()));
   if (!count || *count < 2 || *count > 100) {
     return Error{Errc::invalid_argument, "'" + text + "' names no number of limits from 2 to 100",
-                 "all, all:5, 150,200,250 or 150..300:25"};
+                 forms};
   }
   return common_limits(gpus, static_cast<int>(*count));
 }
@@ -116,6 +121,17 @@ Result<Axis> limit_axis(const std::string& text, const Environment& environment,
     axis.values.push_back(shortest(limit));
   }
   return axis;
+}
+
+void add_power_limits_flag(CLI::App& verb, std::string& text) {
+  verb.add_option("--power-limits", text,
+                  "Run each cell under these GPU power limits too: all, all:5, 150,200,250 or "
+                  "150..300:25 (W); the limits found are back at the end")
+      ->check(CLI::Validator(
+          [](const std::string& given) {
+            return given.empty() ? fmt::format("names no limit; {}", forms) : std::string();
+          },
+          ""));
 }
 
 }  // namespace ergo::cli

@@ -7,6 +7,8 @@
 #include "ergo/experiment/plan.hpp"
 #include "ergo/sensors/registry.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <string>
 #include <vector>
 
@@ -24,5 +26,8 @@ std::vector<double> some_limits(double lowest_w, double default_w, int count);
 /// that a GPU does not allow; no common range), and those of control::plan_power_limit().
 Result<Axis> limit_axis(const std::string& text, const Environment& environment,
                         const GpuSelection& gpus);
+
+/// Declares the flag; an empty text is refused.
+void add_power_limits_flag(CLI::App& verb, std::string& text);
 
 }  // namespace ergo::cli

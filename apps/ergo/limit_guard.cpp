@@ -3,7 +3,11 @@
 #include "ergo/core/parse.hpp"
 #include "verbs.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <iostream>
 
 namespace ergo::cli {
 
@@ -11,6 +15,34 @@ control::LimitOptions limit_options() {
   control::LimitOptions options;
   options.guardian = {"/proc/self/exe", "limits", "guardian"};
   return options;
+}
+
+Result<void> print_limit_plan(const Environment& environment, const HostRecord& host, Watts limit) {
+  std::vector<std::string> uuids;
+  for (const GpuIdentity& gpu : host.gpus)
+    uuids.push_back(gpu.uuid);
+  const auto plan = control::plan_power_limit(environment, uuids, limit);
+  if (!plan) return plan.error();
+  for (const control::LimitChange& c : *plan) {
+    std::cout << fmt::format("gpu{}: would be set to {:g} W, found {:g} W\n", c.index,
+                             c.set.value(), c.found.value());
+  }
+  print_missing_right(host.gpus);
+  return {};
+}
+
+Error no_gpu(const Error& why) {
+  if (!why.remedy.empty()) return why;
+  return {why.code, why.message,
+          "'ergo sensors' says what this machine has; --sim v100 tries it on a simulated GPU"};
+}
+
+void print_missing_right(const std::vector<GpuIdentity>& gpus) {
+  const bool real =
+      std::any_of(gpus.begin(), gpus.end(), [](const auto& gpu) { return !gpu.simulated; });
+  if (real && ::geteuid() != 0)
+    std::cerr << "note: a power limit needs root: sudo ergo …; a command that is measured still "
+                 "runs as you\n";
 }
 
 Result<std::unique_ptr<LimitGuard>> LimitGuard::set(const Environment& environment,

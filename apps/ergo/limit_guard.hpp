@@ -37,6 +37,16 @@ class LimitGuard final : public CellGuard {
   std::unique_ptr<control::PowerLimitGuard> guard_;
 };
 
+/// Checks that the GPUs of `host` take the limit, and prints what setting it would change.
+Result<void> print_limit_plan(const Environment& environment, const HostRecord& host, Watts limit);
+
+/// Why no GPU can be asked, with what to do about it.
+Error no_gpu(const Error& why);
+
+/// For a dry run, which writes nothing and so does not find out: whether setting the limit will
+/// need root. Prints a note.
+void print_missing_right(const std::vector<GpuIdentity>& gpus);
+
 /// The guard for a cell with the axis `power_limit_w`, else null.
 Result<std::unique_ptr<LimitGuard>> guard_cell(const GridCell& cell, const Environment& environment,
                                                const HostRecord& host);

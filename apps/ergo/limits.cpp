@@ -1,6 +1,7 @@
 #include "ergo/control/power_limit.hpp"
 #include "limit_guard.hpp"
 #include "verbs.hpp"
+#include "watts.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,7 +19,7 @@ using control::SavedState;
 
 struct LimitsFlags {
   std::string gpus;
-  double watts = 0;
+  std::string watts;
   bool json = false;
   bool dry_run = false;
 };
@@ -41,10 +42,11 @@ std::string describe(const SavedState& state) {
   const SavedLimit& s = state.saved;
   if (!state.this_boot)
     return "from before a restart, which reset the limit: 'ergo limits restore' removes this";
+  const std::string ergo = state.of_root ? "sudo ergo" : control::ergo_as_typed();
   if (s.kind == SavedLimit::Kind::kept)
-    return "set by 'ergo limits set'; 'ergo limits restore' puts it back";
+    return fmt::format("set by '{0} limits set'; '{0} limits restore' puts it back", ergo);
   if (state.owner_alive) return fmt::format("process {} restores it at its end", s.pid);
-  return fmt::format("process {} died: run 'ergo limits restore'", s.pid);
+  return fmt::format("process {} died: run '{} limits restore'", s.pid, ergo);
 }
 
 void print_overview(const control::Overview& overview) {
@@ -80,6 +82,7 @@ Json overview_json(const control::Overview& overview) {
     put(one, "max_w", g.max);
     one["settable"] = g.refusal.empty();
     if (!g.refusal.empty()) one["refusal"] = g.refusal;
+    if (g.persistent) one["persistent"] = *g.persistent;
     json["gpus"].push_back(std::move(one));
   }
   for (const SavedState& s : overview.saved) {
@@ -107,24 +110,41 @@ int show(const LimitsFlags& flags) {
   } else {
     print_overview(*overview);
   }
-  return overview->no_gpus ? fail(*overview->no_gpus) : 0;
+  return overview->no_gpus ? fail(no_gpu(*overview->no_gpus)) : 0;
+}
+
+/// What a user would find out too late: a limit that does not last, or that only root may set.
+void tell_caveats(const std::vector<control::GpuLimits>& gpus, bool dry_run) {
+  for (const control::GpuLimits& gpu : gpus) {
+    if (gpu.persistent && !*gpu.persistent) {
+      std::cerr << fmt::format(
+          "note: gpu{0}: persistence mode is off: the driver forgets the limit when the last "
+          "program on the GPU ends\n      nvidia-smi -i {0} -pm 1\n",
+          gpu.index);
+    }
+  }
+  std::vector<GpuIdentity> boards(gpus.size());
+  for (std::size_t i = 0; i < gpus.size(); ++i)
+    boards[i].simulated = gpus[i].simulated;
+  if (dry_run) print_missing_right(boards);
 }
 
 int set(const LimitsFlags& flags) {
+  const auto limit = parse_watts("limits set", flags.watts);
+  if (!limit) return fail(limit.error());
   const auto selection = selection_of(flags);
   if (!selection) return fail(selection.error());
   const Environment environment = Environment::from_process();
   const auto overview = control::list(environment, *selection);
   if (!overview) return fail(overview.error());
-  if (overview->no_gpus) return fail(*overview->no_gpus);
+  if (overview->no_gpus) return fail(no_gpu(*overview->no_gpus));
   std::vector<std::string> uuids;
   for (const control::GpuLimits& gpu : overview->gpus)
     uuids.push_back(gpu.uuid);
   for (const std::string& warning : overview->warnings)
     std::cerr << "note: " << warning << "\n";
-  const auto changes = flags.dry_run
-                           ? control::plan_power_limit(environment, uuids, Watts(flags.watts))
-                           : control::keep_power_limit(environment, uuids, Watts(flags.watts));
+  const auto changes = flags.dry_run ? control::plan_power_limit(environment, uuids, *limit)
+                                     : control::keep_power_limit(environment, uuids, *limit);
   if (!changes) return fail(changes.error());
   for (const LimitChange& c : *changes) {
     std::cout << fmt::format("gpu{}: {} {:g} W, found {:g} W\n", c.index,
@@ -135,7 +155,10 @@ int set(const LimitsFlags& flags) {
     if (c.enforced < c.set)
       std::cerr << fmt::format("note: another limiter enforces {:g} W\n", c.enforced.value());
   }
-  if (!flags.dry_run) std::cout << "to put it back: ergo limits restore\n";
+  tell_caveats(overview->gpus, flags.dry_run);
+  if (!flags.dry_run) {
+    std::cout << fmt::format("to put it back: {} limits restore\n", control::ergo_as_typed());
+  }
   return 0;
 }
 

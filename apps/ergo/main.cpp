@@ -1,3 +1,4 @@
+#include "calling_user.hpp"
 #include "ergo/core/parse.hpp"
 #include "verbs.hpp"
 
@@ -112,6 +113,7 @@ std::string explain(const CLI::App* app, const CLI::Error& error) {
 int run(int argc, char** argv) {
   ergo::cli::CommandLine line;
   line.program = split_program(argc, argv);
+  ergo::cli::adopt_choice_of_gpus();
   if (!start_simulated_node(line, argc, argv)) return ergo::cli::own_failure;
   line.app.require_subcommand(1);
   line.app.failure_message(explain);

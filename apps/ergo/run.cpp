@@ -10,9 +10,11 @@
 #include "ergo/store/store.hpp"
 #include "limit_guard.hpp"
 #include "live_line.hpp"
+#include "output_files.hpp"
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "verbs.hpp"
+#include "watts.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,7 +34,8 @@ struct RunFlags {
   std::string csv;
   std::string aipowermeter;
   std::string name;
-  double power_limit = 0;  ///< W; 0: as it is
+  std::string power_limit;  ///< empty: as it is
+  bool dry_run = false;
   std::string budget;
   bool quiet = false;
   bool explain = false;
@@ -52,6 +55,8 @@ class RunSession {
   }
 
   Result<int> run();
+  /// Checks the power limit and says what would be done.
+  Result<int> plan() const;
 
  private:
   Result<void> open_store();
@@ -85,9 +90,10 @@ Result<void> RunSession::open_store() {
 }
 
 Result<void> RunSession::set_power_limit() {
-  if (flags_.power_limit == 0) return {};
-  auto limit =
-      LimitGuard::set(Environment::from_process(), record_.host, Watts(flags_.power_limit));
+  if (flags_.power_limit.empty()) return {};
+  const auto watts = parse_watts("--power-limit", flags_.power_limit);
+  if (!watts) return watts.error();
+  auto limit = LimitGuard::set(Environment::from_process(), record_.host, *watts);
   if (!limit) return limit.error();
   limit_ = std::move(*limit);
   return {};
@@ -195,6 +201,23 @@ Result<void> RunSession::write_reports() {
   return first_failure;
 }
 
+Result<int> RunSession::plan() const {
+  if (!flags_.power_limit.empty()) {
+    const auto watts = parse_watts("--power-limit", flags_.power_limit);
+    if (!watts) return watts.error();
+    if (auto planned = print_limit_plan(Environment::from_process(), record_.host, *watts);
+        !planned)
+      return planned.error();
+  }
+  const int times = flags_.warmup + flags_.repeat;
+  std::cout << (times == 1 ? std::string("would run once:")
+                           : fmt::format("would run {} times:", times));
+  for (const std::string& word : record_.command)
+    std::cout << " " << word;
+  std::cout << "\n";
+  return 0;
+}
+
 Result<int> RunSession::run() {
   if (auto opened = open_store(); !opened) return opened.error();
   if (auto set = set_power_limit(); !set) return set.error();
@@ -217,33 +240,6 @@ Result<int> RunSession::run() {
   return exit_code_;
 }
 
-Result<void> check_output_file(const std::string& file) {
-  std::error_code ignored;
-  const auto status = std::filesystem::status(file, ignored);
-  if (std::filesystem::is_directory(status))
-    return Error{Errc::invalid_argument, file + " is a folder", "name a file in it"};
-  const std::filesystem::path target = std::filesystem::exists(status)
-                                           ? std::filesystem::path(file)
-                                           : std::filesystem::absolute(file).parent_path();
-  if (::access(target.c_str(), W_OK) == 0) return {};
-  Error error = system_error(fmt::format("{} cannot be written: {}", file, target.string()), errno);
-  if (error.code == Errc::not_found) error.remedy = "mkdir -p " + target.string();
-  return error;
-}
-
-Result<void> check_output_folder(const std::string& folder) {
-  std::error_code ignored;
-  std::filesystem::path there = std::filesystem::absolute(folder);
-  while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
-    there = there.parent_path();
-  if (!std::filesystem::is_directory(there, ignored)) {
-    return Error{Errc::invalid_argument, there.string() + " is a file, not a folder",
-                 "name a folder"};
-  }
-  if (::access(there.c_str(), W_OK) == 0) return {};
-  return system_error(fmt::format("{} cannot be written: {}", folder, there.string()), errno);
-}
-
 /// What cannot be written is noticed before the program runs, not after.
 Result<void> check_outputs(const RunFlags& flags) {
   for (const std::string& file : {flags.json, flags.csv}) {
@@ -262,6 +258,10 @@ int run_command(const RunFlags& flags, const std::vector<std::string>& command) 
     return fail(
         {Errc::invalid_argument, "there is no command to run", "ergo run [options] -- COMMAND..."});
   }
+  if (!flags.power_limit.empty()) {
+    if (const auto watts = parse_watts("--power-limit", flags.power_limit); !watts)
+      return fail(watts.error());
+  }
   if (!flags.budget.empty()) {
     if (const auto budget = parse_energy(flags.budget); !budget)
       return fail(
@@ -270,7 +270,8 @@ int run_command(const RunFlags& flags, const std::vector<std::string>& command) 
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
   if (auto checked = check_outputs(flags); !checked) return fail(checked.error());
-  const auto code = RunSession(flags, command, std::move(*options)).run();
+  RunSession session(flags, command, std::move(*options));
+  const auto code = flags.dry_run ? session.plan() : session.run();
   return code ? *code : fail(code.error());
 }
 
@@ -286,8 +287,9 @@ void add_run(CommandLine& line) {
       ->check(CLI::Range(0, 1'000'000));
   add_measure_flags(*verb, flags->measure);
   verb->add_option("--power-limit", flags->power_limit,
-                   "Set this power limit (W) on the GPUs, and restore it at the end")
-      ->check(CLI::PositiveNumber);
+                   "Set this power limit (W) on the GPUs, and put the one found back at the end");
+  verb->add_flag("--dry-run", flags->dry_run,
+                 "Check the power limit, say what would be done, and run nothing");
   verb->add_option("--budget", flags->budget,
                    "Ask the program to end (SIGINT) when it has used this energy, or surely will: "
                    "2kWh, 1.5MJ, 500J; each run by itself");

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ergo::cli {
@@ -51,8 +52,13 @@ Result<RunnerOptions> runner_options(const MeasureFlags& flags) {
   }
   options.meters = flags.meters;
   if (auto user = run_as_calling_user(options); !user) return user.error();
-  if (const auto hooks = python_hooks_folder(); hooks && !flags.no_hooks)
-    options.environment.emplace_back("PYTHONPATH", with_hooks(*hooks, std::getenv("PYTHONPATH")));
+  if (const auto hooks = python_hooks_folder(); hooks && !flags.no_hooks) {
+    const auto own = std::find_if(options.environment.begin(), options.environment.end(),
+                                  [](const auto& entry) { return entry.first == "PYTHONPATH"; });
+    const char* path =
+        own != options.environment.end() ? own->second.c_str() : std::getenv("PYTHONPATH");
+    options.environment.emplace_back("PYTHONPATH", with_hooks(*hooks, path));
+  }
   return options;
 }
 

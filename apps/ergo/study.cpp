@@ -3,6 +3,7 @@
 #include "ergo/core/environment.hpp"
 #include "ergo/report/format.hpp"
 #include "ergo/report/sweep_table.hpp"
+#include "limit_axis.hpp"
 #include "limit_guard.hpp"
 #include "progress.hpp"
 #include "report_files.hpp"
@@ -237,9 +238,7 @@ void add_study(CommandLine& line) {
   verb->add_option("--store", flags->store,
                    "SQLite file (default: ergo.db in the folder); given again, the study goes on");
   verb->add_option("-o,--output", flags->output, "Folder for the report (default ergo-study-NAME)");
-  verb->add_option("--power-limits", flags->power_limits,
-                   "Run each cell under these GPU power limits too: all, 150,200,250 or "
-                   "150..300:25 (W); the limits found are back at the end");
+  add_power_limits_flag(*verb, flags->power_limits);
   verb->add_flag("--list", flags->list, "List the shipped recipes (as without a name)");
   verb->add_flag("--dry-run", flags->dry_run, "Print the plan and run nothing");
   add_measure_flags(*verb, flags->measure);

@@ -162,6 +162,8 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
     std::cerr << report::sweep_table(*record);
     std::cerr << fmt::format("\n{} runs measured, {} failed, {} were there before; all are in {}\n",
                              result->measured, result->failed, result->resumed, flags.store);
+    if (!flags.power_limits.empty())
+      std::cerr << fmt::format("next: ergo advise {}\n", flags.store);
     std::cerr << fmt::format("next: ergo export {} --format csv\n", flags.store);
   }
   if (result->stop_signal) {
@@ -196,9 +198,7 @@ void add_sweep(CommandLine& line) {
                    "NAME=V1,V2 or NAME=A..B:STEP; {NAME} stands for it in the command")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb->add_option("--power-limits", flags->power_limits,
-                   "Run each cell under these GPU power limits too: all, 150,200,250 or "
-                   "150..300:25 (W); the limits found are back at the end");
+  add_power_limits_flag(*verb, flags->power_limits);
   verb->add_option("-r,--repeat", flags->repeat, "Runs of each cell")
       ->check(CLI::Range(1, 1'000'000));
   verb->add_option("-w,--warmup", flags->warmup, "Runs of each cell before that do not count")

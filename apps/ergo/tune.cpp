@@ -9,10 +9,12 @@
 #include "ergo/report/format.hpp"
 #include "ergo/store/store.hpp"
 #include "limit_guard.hpp"
+#include "output_files.hpp"
 #include "progress.hpp"
 #include "run_options.hpp"
 #include "tune_text.hpp"
 #include "verbs.hpp"
+#include "watts.hpp"
 
 #include <fmt/format.h>
 
@@ -34,11 +36,8 @@ struct TuneFlags {
   std::string store;
   std::string name;
   bool quiet = false;
+  bool dry_run = false;
 };
-
-Error for_flag(const char* flag, const Error& error) {
-  return {error.code, fmt::format("{}: {}", flag, error.message), error.remedy};
-}
 
 /// Limits from the lowest that every GPU allows up to the one found, about thirty.
 std::vector<double> fine_limits(double lowest_w, double found_w) {
@@ -73,7 +72,7 @@ Result<Cards> cards_of(const Environment& environment, const HostRecord& host) {
   }
   const auto overview = control::list(environment, selection);
   if (!overview) return overview.error();
-  if (overview->no_gpus) return *overview->no_gpus;
+  if (overview->no_gpus) return no_gpu(*overview->no_gpus);
   for (const control::GpuLimits& gpu : overview->gpus) {
     if (!gpu.set || !gpu.min) {
       return Error{
@@ -93,7 +92,7 @@ Result<Cards> cards_of(const Environment& environment, const HostRecord& host) {
 Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   TuneOptions options;
   const auto goal = TuneGoal::parse(flags.objective);
-  if (!goal) return for_flag("--objective", goal.error());
+  if (!goal) return of_flag("--objective", goal.error());
   options.goal = *goal;
   if (!flags.max_slowdown.empty()) {
     const auto slowdown = parse_fraction(flags.max_slowdown);
@@ -106,7 +105,7 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   }
   options.rule = flags.rule == "exhaustive" ? TuneRule::exhaustive : TuneRule::hybrid;
   const auto window = parse_duration(flags.window);
-  if (!window) return for_flag("--window", window.error());
+  if (!window) return of_flag("--window", window.error());
   if (window->value() < 0.5 || window->value() > 600)
     return Error{Errc::invalid_argument, "--window: not from 0.5s to 10min", {}};
   options.shortest_window = *window;
@@ -115,9 +114,15 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   if (flags.limits.empty()) {
     options.limits_w = fine_limits(cards.lowest_w, cards.found_w);
   } else {
-    auto limits = parse_numbers(flags.limits);
-    if (!limits) return for_flag("--limits", limits.error());
-    std::erase_if(*limits, [&](double w) { return w < cards.lowest_w || w >= cards.found_w; });
+    auto limits = parse_watts_list("--limits", flags.limits);
+    if (!limits) return limits.error();
+    if (const double least = *std::min_element(limits->begin(), limits->end());
+        least < cards.lowest_w) {
+      return Error{
+          Errc::invalid_argument, fmt::format("--limits: {:g} W cannot be set", least),
+          fmt::format("from {:g} W on, up to the {:g} W found", cards.lowest_w, cards.found_w)};
+    }
+    std::erase_if(*limits, [&](double w) { return w >= cards.found_w; });
     limits->push_back(cards.found_w);
     std::sort(limits->begin(), limits->end());
     limits->erase(std::unique(limits->begin(), limits->end()), limits->end());
@@ -126,7 +131,9 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   if (options.limits_w.size() < 2) {
     return Error{Errc::invalid_argument,
                  fmt::format("no limit below {:g} W, the one found, can be set", cards.found_w),
-                 {}};
+                 fmt::format("the lowest is {:g} W: 'ergo limits show'; a limit that was set "
+                             "before goes with '{} limits restore'",
+                             cards.lowest_w, control::ergo_as_typed())};
   }
   options.gpu = cards.name;
   options.gpus = static_cast<int>(cards.uuids.size());
@@ -154,6 +161,8 @@ class TuneSession {
         runner_(environment_, std::move(options), clock_) {}
 
   Result<int> run();
+  /// Checks everything and says what would be done.
+  Result<int> plan() const;
 
  private:
   Result<RunOutcome> run_tuned(Tuner& tuner, const Cards& cards, TuneResult& result,
@@ -180,6 +189,9 @@ Result<void> TuneSession::open_store() {
   head.command = command_;
   head.started = WallAnchor::now().iso(clock_.now());
   head.host = runner_.host();
+  // Under which limit the job ran cannot be said in one number: models must not learn it.
+  for (GpuIdentity& gpu : head.host.gpus)
+    gpu.power_limit_w = 0;
   auto begun = store_->begin_experiment(head);
   if (!begun) return begun.error();
   experiment_ = *begun;
@@ -213,8 +225,8 @@ Result<RunOutcome> TuneSession::run_tuned(Tuner& tuner, const Cards& cards, Tune
   result.measure = tuning.work_measure();
   result.counted = tuning.counted();
   result.foreign_share = tuning.foreign_share();
-  // Restored before anybody reads the report; a failure is the user's to know.
-  if (auto back = (*guard)->restore(); !back) return back.error();
+  // Restored before anybody reads the report; a failure is the user's to know, as is the report.
+  if (auto back = (*guard)->restore(); !back) print_error(back.error());
   return outcome;
 }
 
@@ -227,6 +239,31 @@ Result<void> TuneSession::report(const TuneResult& result) {
     return {};
   }
   return write_text_atomically(flags_.json, text);
+}
+
+Result<int> TuneSession::plan() const {
+  const HostRecord host = runner_.host();
+  const auto cards = cards_of(environment_, host);
+  if (!cards) return cards.error();
+  const auto options = tune_options(flags_, *cards);
+  if (!options) return options.error();
+  const std::vector<double>& limits = options->limits_w;
+  for (const double limit : limits) {
+    const auto allowed = control::plan_power_limit(environment_, cards->uuids, Watts(limit));
+    if (!allowed) return allowed.error();
+  }
+  for (const GpuIdentity& gpu : host.gpus)
+    std::cout << fmt::format("gpu{}: found {:g} W, to which it would return\n", gpu.index,
+                             cards->found_w);
+  std::cout << fmt::format(
+      "would choose from {} limits, {:g} to {:g} W, in windows of {} or more\n", limits.size(),
+      limits.front(), limits.back(), report::format_duration(options->shortest_window));
+  std::cout << "would run once:";
+  for (const std::string& word : command_)
+    std::cout << " " << word;
+  std::cout << "\n";
+  print_missing_right(host.gpus);
+  return 0;
 }
 
 Result<int> TuneSession::run() {
@@ -278,7 +315,11 @@ int tune(const TuneFlags& flags, const std::vector<std::string>& command) {
   }
   auto options = runner_options(flags.measure);
   if (!options) return fail(options.error());
-  const auto code = TuneSession(flags, command, std::move(*options)).run();
+  if (!flags.json.empty() && flags.json != "-") {
+    if (auto checked = check_output_file(flags.json); !checked) return fail(checked.error());
+  }
+  TuneSession session(flags, command, std::move(*options));
+  const auto code = flags.dry_run ? session.plan() : session.run();
   return code ? *code : fail(code.error());
 }
 
@@ -303,6 +344,8 @@ void add_tune(CommandLine& line) {
   verb->add_option("--store", flags->store, "Keep all readings in this SQLite file");
   verb->add_option("--json", flags->json, "Write JSON (schema ergo.tune/1) to this file, or '-'");
   verb->add_option("--name", flags->name, "A title");
+  verb->add_flag("--dry-run", flags->dry_run,
+                 "Check everything, say what would be done, and run nothing");
   verb->add_flag("--quiet", flags->quiet, "Print nothing but errors");
   verb->prefix_command();
   verb->callback([flags, verb, &line] {

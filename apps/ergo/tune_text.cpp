@@ -1,5 +1,6 @@
 #include "tune_text.hpp"
 
+#include "ergo/control/power_limit.hpp"
 #include "ergo/report/format.hpp"
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ struct Shares {
 std::optional<Shares> shares_of(const TuneResult& result) {
   const TuneReport& r = result.report;
   if (!r.saved_j || !r.lost_s || r.joules <= 0 || r.seconds <= 0) return std::nullopt;
+  if (result.run.invalid) return std::nullopt;  // the windows were not under the limits wanted
   const auto relative = [](const Estimate& e, double whole) {
     return Estimate{e.value / whole, e.low / whole, e.high / whole};
   };
@@ -59,6 +61,7 @@ std::string limits_text(const TuneResult& result) {
 
 std::string headline(const TuneResult& result) {
   if (result.failure) return "tuning stopped: " + result.failure->text();
+  if (result.run.invalid) return "cannot tell what a limit saves: " + *result.run.invalid;
   const auto shares = shares_of(result);
   if (!shares) {
     const std::string& why = result.report.cannot_tell;
@@ -118,14 +121,16 @@ std::vector<std::string> notes(const TuneResult& result) {
         "other programs used up to {:.0f} % of the GPU; their energy is in these numbers",
         *result.foreign_share * 100));
   }
-  if (result.run.invalid) all.push_back(*result.run.invalid + "; do not trust these numbers");
+  if (result.run.invalid)
+    all.emplace_back("the limits did not hold: the windows are not what they say");
   return all;
 }
 
 /// One thing to do now, or nothing.
 std::string next_step(const TuneResult& result) {
   const TuneReport& r = result.report;
-  if (result.failure || result.run.invalid) return {};
+  if (result.failure) return {};
+  if (result.run.invalid) return "find what sets or holds the limit besides ergo, and run it again";
   if (!r.saved_j) {
     return result.measure == WorkMeasure::none ? "see with ergo sensors whether the GPU's use can "
                                                  "be read, or mark the steps of the "
@@ -135,8 +140,8 @@ std::string next_step(const TuneResult& result) {
   if (result.measure == WorkMeasure::activity)
     return "marks around the steps of the work (ergo/mark.h, ergometer.mark) narrow the interval";
   if (r.settled_w && *r.settled_w != result.options.limits_w.back()) {
-    return fmt::format("the limit found is back; for more such jobs: ergo limits set {:g}",
-                       *r.settled_w);
+    return fmt::format("the limit found is back; for more such jobs: {} limits set {:g}",
+                       control::ergo_as_typed(), *r.settled_w);
   }
   return {};
 }

@@ -27,8 +27,12 @@ Watts to_milliwatt(Watts limit) {
   return Watts(static_cast<double>(std::llround(limit.value() * 1e3)) * 1e-3);
 }
 
+std::string ergo_as_typed() {
+  return ::geteuid() == 0 ? "sudo ergo" : "ergo";
+}
+
 std::string restore_command() {
-  return ::geteuid() == 0 ? "sudo ergo limits restore" : "ergo limits restore";
+  return ergo_as_typed() + " limits restore";
 }
 
 struct CardFinder::State {

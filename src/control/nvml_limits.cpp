@@ -75,6 +75,9 @@ GpuLimits NvmlDevice::limits() const {
     out.min = from_milliwatts(low);
     out.max = from_milliwatts(high);
   }
+  unsigned persistence = 0;
+  if (f.persistence_mode != nullptr && f.persistence_mode(device_, &persistence) == abi::success)
+    out.persistent = persistence == abi::enabled;
   out.refusal = refusal();
   return out;
 }

@@ -31,6 +31,8 @@ Result<Overview> list(const Environment& environment, const GpuSelection& gpus) 
   auto saved = StateFolder(environment).all(overview.warnings);
   if (!saved) return saved.error();
   overview.saved = std::move(saved).value();
+  if (auto more = saved_by_root(environment, overview.warnings); more)
+    overview.saved.insert(overview.saved.end(), more->begin(), more->end());
   CardFinder finder(environment);
   GpuSelection nvidia = gpus;
   for (const Card& card : finder.amd_cards()) {

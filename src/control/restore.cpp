@@ -70,6 +70,16 @@ Result<std::vector<Restored>> restore_all(const Environment& environment, bool d
   auto all = folder.all(damaged);
   if (!all) return all.error();
   std::vector<Restored> report;
+  if (const auto of_root = saved_by_root(environment, damaged)) {
+    for (const SavedState& state : *of_root) {
+      report.push_back(
+          failed(state.saved, {Errc::permission,
+                               fmt::format("the limit of {} was changed by root, and only root may "
+                                           "put {:g} W back",
+                                           state.saved.uuid, state.saved.found.value()),
+                               "sudo ergo limits restore"}));
+    }
+  }
   if (all->empty() && damaged.empty()) return report;
   CardFinder finder(environment);
   // A run's limit goes before the one that was kept: that one was found first.

@@ -256,11 +256,22 @@ Result<std::vector<SavedState>> StateFolder::all(std::vector<std::string>& warni
     }
     SavedState state{*saved, entry.path(), false, saved->boot_id == *boot};
     state.owner_alive = state.this_boot && is_alive(environment_, {saved->pid, saved->start_ticks});
+    state.of_root = environment_.state_dir == environment_.roots_state_dir;
     found.push_back(std::move(state));
   }
   std::sort(found.begin(), found.end(),
             [](const SavedState& a, const SavedState& b) { return a.file < b.file; });
   return found;
+}
+
+std::optional<std::vector<SavedState>> saved_by_root(const Environment& environment,
+                                                     std::vector<std::string>& warnings) {
+  if (environment.roots_state_dir.empty()) return std::nullopt;
+  Environment of_root = environment;
+  of_root.state_dir = environment.roots_state_dir;
+  auto all = StateFolder(of_root).all(warnings);
+  if (!all) return std::nullopt;
+  return std::move(all).value();
 }
 
 }  // namespace ergo::control

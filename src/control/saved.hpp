@@ -63,4 +63,8 @@ class StateFolder {
   Environment environment_;
 };
 
+/// What `sudo ergo` saved, as far as another user can see it; nothing where that cannot be read.
+std::optional<std::vector<SavedState>> saved_by_root(const Environment& environment,
+                                                     std::vector<std::string>& warnings);
+
 }  // namespace ergo::control

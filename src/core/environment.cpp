@@ -19,8 +19,10 @@ std::optional<std::string> non_empty(const char* name) {
   return value;
 }
 
+constexpr const char* state_dir_of_root = "/run/ergo";
+
 std::filesystem::path default_state_dir() {
-  if (::geteuid() == 0) return "/run/ergo";
+  if (::geteuid() == 0) return state_dir_of_root;
   if (const auto runtime = non_empty("XDG_RUNTIME_DIR"))
     return std::filesystem::path(*runtime) / "ergo";
   return "/tmp/ergo-" + std::to_string(::geteuid());
@@ -37,7 +39,9 @@ Environment Environment::from_process() {
   environment.nvml_library = non_empty("ERGO_NVML");
   environment.cuda_visible_devices = variable("CUDA_VISIBLE_DEVICES");
   environment.cuda_device_order = variable("CUDA_DEVICE_ORDER");
-  environment.state_dir = non_empty("ERGO_STATE_DIR").value_or(default_state_dir());
+  const auto state_dir = non_empty("ERGO_STATE_DIR");
+  environment.state_dir = state_dir.value_or(default_state_dir());
+  if (!state_dir && ::geteuid() != 0) environment.roots_state_dir = state_dir_of_root;
   return environment;
 }
 

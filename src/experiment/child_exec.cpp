@@ -31,8 +31,12 @@ std::vector<std::string> build_environment(const ChildSpec& spec) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (!replaced(variable_name(*entry))) out.emplace_back(*entry);
   }
-  for (const auto& [key, value] : spec.environment)
-    out.push_back(std::string(key).append("=").append(value));
+  for (auto entry = spec.environment.begin(); entry != spec.environment.end(); ++entry) {
+    const auto& [key, value] = *entry;
+    const bool again = std::any_of(std::next(entry), spec.environment.end(),
+                                   [&key = key](const auto& later) { return later.first == key; });
+    if (!again) out.push_back(std::string(key).append("=").append(value));
+  }
   return out;
 }
 

@@ -258,6 +258,8 @@ void TuneEvents::State::obey(Instant now) {
   const auto set = options.set_limit(wanted);
   if (!set) {
     failure = set.error();
+    // The job goes on: under the limit that it would have had.
+    if (auto back = options.set_limit(options.found); back) in_force = options.found;
     return;
   }
   in_force = wanted;

@@ -189,7 +189,10 @@ void append_run(std::string& out, const RunRecord& run, const ConsoleOptions& op
   out += fmt::format("\n  time {}", style.bold(format_duration(run.duration)));
   if (run.signal) out += fmt::format(", ended by signal {}", *run.signal);
   if (!run.signal && run.exit_code != 0) out += fmt::format(", exit code {}", run.exit_code);
+  if (run.power_limit) out += fmt::format(", GPU power limit {:g} W", run.power_limit->value());
   out += "\n";
+  if (run.invalid)
+    out += "  " + style.warn("this run is invalid, and left out of medians and advice") + "\n";
   append_latency(out, run);
   append_metrics(out, run);
   for (const auto& [device, reasons] : run.throttled) {

@@ -3,6 +3,8 @@ import json
 import os
 import pathlib
 import pwd
+import shlex
+import shutil
 import signal
 import subprocess
 import unittest
@@ -57,9 +59,52 @@ class Limits(LimitsCase):
             done = self.ergo("limits", *words)
             self.assertEqual(done.returncode, 1)
             self.assertIn("/nonexistent/libnvidia-ml.so", done.stderr)
+            self.assertIn("unset ERGO_NVML", done.stderr)
+
+
+    def test_watts_may_carry_their_unit_and_nothing_else(self):
+        for text in ("200W", "200 W", "200"):
+            self.assertEqual(self.ergo("limits", "set", text).returncode, 0)
+            self.assertEqual(self.limit(), 200)
+        for text in ("200mW", "x", "0", "nan"):
+            done = self.ergo("limits", "set", text)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("is no power limit", done.stderr)
+            done = self.ergo("run", "--power-limit", text, "--", "touch", "ran")
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(f"--power-limit: '{text}' is no power limit", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual(self.limit(), 200)
+
+    @unittest.skipIf(os.environ.get("ERGO_SANITIZED"), "a plain Python cannot load a library built with a sanitizer")
+    def test_a_limit_that_the_driver_would_soon_forget_is_told(self):
+        self.assertNotIn("persistence", self.ergo("limits", "set", "200").stderr)
+        forget = ("import ctypes, os; n = ctypes.CDLL(os.environ['ERGO_NVML']); n.nvmlInit_v2(); d = ctypes.c_void_p(); "
+                  "n.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(d)); raise SystemExit(n.nvmlDeviceSetPersistenceMode(d, 0))")
+        subprocess.run(["python3", "-c", forget], env=self.environment, check=True)
+        done = self.ergo("limits", "set", "200")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("persistence mode is off", done.stderr)
+        self.assertIn("nvidia-smi -i 0 -pm 1", done.stderr)
+        self.assertFalse(self.show()["gpus"][0]["persistent"])
 
 
 class Runs(LimitsCase):
+    def test_a_dry_run_checks_and_runs_nothing(self):
+        done = self.ergo("run", "--power-limit", "180", "--dry-run", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("gpu0: would be set to 180 W, found 300 W", done.stdout)
+        self.assertIn("would run once: touch ran", done.stdout)
+        done = self.ergo("run", "--power-limit", "50", "--dry-run", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("150 to 300 W", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertFalse(self.state.exists())
+
+    def test_the_report_tells_the_limit(self):
+        self.assertIn("GPU power limit 180 W", self.ergo("run", "--power-limit", "180", "--", "true").stderr)
+        self.assertNotIn("power limit", self.ergo("run", "--", "true").stderr)
+
     def test_the_limit_stands_during_the_run_and_is_recorded(self):
         done, report = self.run_json("--power-limit", "180", "--", BINARIES / "ergo", "limits", "show", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -130,6 +175,7 @@ class Rival(LimitsCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("from 180 W to 222 W", report["runs"][0]["invalid"])
         self.assertIn("from 180 W to 222 W", done.stderr)
+        self.assertIn("this run is invalid", done.stderr)
         self.assertEqual(self.limit(), 300)
 
 
@@ -163,6 +209,37 @@ class Sudo(LimitsCase):
         self.assertEqual(report["runs"][0]["power_limit_w"], 180)
         self.assertEqual(report["runs"][0]["latency"]["count"], 1)
         self.assertEqual(self.limit(), 300)
+
+    def under_sudo(self, caller, *words, given=()):
+        """Runs ergo as sudo would: root, the few variables that it keeps, and a parent called sudo that has the caller's."""
+        sudo = self.folder / "sudo"
+        if not sudo.exists():
+            shutil.copy("/bin/sh", sudo)
+        user = pwd.getpwnam("nobody")
+        kept = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "SUDO_UID": user.pw_uid,
+                "SUDO_GID": user.pw_gid, "SUDO_USER": "nobody", **dict(given)}
+        kept |= {name: value for name, value in self.environment.items() if name.startswith(("ERGO_", "TMPDIR"))}
+        # Not the last command, which the shell would become.
+        script = " ".join(map(shlex.quote, ["env", "-i", *(f"{k}={v}" for k, v in kept.items()), str(BINARIES / "ergo"),
+                                            *map(str, words)])) + "; exit $?"
+        self.folder.chmod(0o755)
+        return subprocess.run([sudo, "-c", script], env={"PATH": "/usr/bin:/bin", **caller}, cwd=self.folder, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+
+    def test_the_command_has_the_environment_of_the_calling_user(self):
+        tools = self.folder / "tools"
+        tools.mkdir()
+        (tools / "mytool").write_text('#!/bin/sh\necho "$FOO|$GIVEN|$PATH|$LD_LIBRARY_PATH|$VIRTUAL_ENV"\n')
+        (tools / "mytool").chmod(0o755)
+        caller = {"PATH": f"{tools}:/usr/bin:/bin", "FOO": "a b", "GIVEN": "old", "LD_LIBRARY_PATH": "/opt/lib",
+                  "VIRTUAL_ENV": "/opt/venv"}
+        done = self.under_sudo(caller, "run", "--quiet", "--power-limit", "180", "--", "mytool", given={"GIVEN": "new"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, f"a b|new|{tools}:/usr/bin:/bin|/opt/lib|/opt/venv\n")
+
+    def test_what_the_calling_user_sets_for_ergo_does_not_reach_root(self):
+        done = self.under_sudo({"ERGO_NVML": "/nonexistent/evil.so"}, "limits", "show")
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_damaged_SUDO_UID_stops_the_run(self):
         self.environment.update(SUDO_UID="x", SUDO_GID="1")

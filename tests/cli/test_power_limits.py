@@ -65,6 +65,12 @@ class Axis(SweepCase):
             self.assertIn(word, done.stderr)
             self.assertFalse((self.folder / "ran").exists())
 
+    def test_an_empty_text_is_no_axis_that_is_left_out(self):
+        for words in (("sweep", "--store", "s.db"), ("study", "power-limits", "--quick")):
+            done = self.ergo(*words, "--power-limits", "", "--dry-run", "--", "true")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("--power-limits: names no limit", done.stderr)
+
     def test_without_a_gpu_it_says_why(self):
         self.environment["ERGO_NVML"] = "/nonexistent/libnvidia-ml.so"
         done = self.sweep("--power-limits", "all", "--", "true")

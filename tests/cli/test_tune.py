@@ -5,7 +5,7 @@ import signal
 import unittest
 
 from ergo_case import BINARIES
-from limits_case import LimitsCase
+from limits_case import RIVAL, LimitsCase
 
 WORKLOAD = str(BINARIES / "ergo-workload")
 
@@ -61,6 +61,34 @@ class Tunes(TuneCase):
                 self.ends_and_leaves_the_limit_found(process, number, group, lambda: self.limit() == 180, "the probe", 60)
 
 
+    def test_a_dry_run_says_what_it_would_do_and_runs_nothing(self):
+        done = self.ergo("tune", "--dry-run", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("found 300 W", done.stdout)
+        self.assertIn("31 limits, 150 to 300 W", done.stdout)
+        self.assertIn("touch ran", done.stdout)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertFalse(self.state.exists())
+
+    def test_the_store_of_a_tuned_job_teaches_models_nothing(self):
+        """It ran under several limits: none of them is the one that its energy is of."""
+        self.ergo("run", "--store", "s.db", "--power-limit", "200", "--", "true")
+        self.tune("--store", "s.db", "--", "true")
+        done = self.ergo("export", "s.db", "--format", "sweep")
+        self.assertEqual([line.split(",")[3] for line in done.stdout.splitlines()[1:]], ["200"], done.stdout)
+
+
+@unittest.skipIf(os.environ.get("ERGO_SANITIZED"), "a plain Python cannot load a library built with a sanitizer")
+class Rival(TuneCase):
+    def test_a_limit_that_another_program_changes_ends_all_claims(self):
+        done, report = self.tune("--", "python3", "-c", RIVAL.format("True"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("cannot tell what a limit saves: gpu0: another program changed the power limit", done.stderr)
+        self.assertIn("from 300 W to 222 W", report["invalid"])
+        self.assertNotIn("saved", report)
+        self.assertEqual(self.limit(), 300)
+
+
 class Activity(TuneCase):
     def test_without_marks_busy_time_and_clock_stand_for_the_work(self):
         done, report = self.tune("--", "env", "-u", "ERGO_MARKS", *job(20))
@@ -83,10 +111,14 @@ class Refusals(TuneCase):
 
     def test_without_a_gpu_or_with_words_it_does_not_know_it_says_so(self):
         for words, text in ((("--objective", "joy"), "cost:ETA"), (("--max-slowdown", "x"), "--max-slowdown"),
-                            (("--window", "0"), "--window"), (("--limits", "10,20"), "no limit below")):
+                            (("--window", "0"), "--window"), (("--limits", "10,200"), "10 W cannot be set"),
+                            (("--limits", "300"), "no limit below"), (("--limits", "x"), "--limits")):
             done, _ = self.tune(*words, "--", "touch", "ran")
             self.assertEqual(done.returncode, 125)
             self.assertIn(text, done.stderr)
+        done = self.ergo("tune", "--json", "none/tune.json", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("mkdir -p", done.stderr, "now, not after hours")
         self.environment["ERGO_NVML"] = "/nonexistent/libnvidia-ml.so"
         done, _ = self.tune("--", "touch", "ran")
         self.assertEqual(done.returncode, 125)

@@ -33,6 +33,9 @@ struct GpuLimits {
   std::optional<Watts> standard;  ///< the driver's default
   std::optional<Watts> min;
   std::optional<Watts> max;
+  /// NVIDIA's persistence mode. Off: the driver forgets a limit that was set as soon as no program
+  /// uses the GPU any more.
+  std::optional<bool> persistent;
   /// Why this GPU's limit cannot be set whatever the user's rights (MIG, not supported); empty: it
   /// can.
   std::string refusal;
@@ -59,6 +62,7 @@ struct SavedState {
   std::filesystem::path file;
   bool owner_alive = false;
   bool this_boot = false;  ///< false: the machine was restarted since, which reset the limit
+  bool of_root = false;    ///< saved by `sudo ergo`: only root may restore it
 };
 
 struct Overview {
@@ -154,6 +158,10 @@ struct Restored {
   Outcome outcome = Outcome::restored;
   std::optional<Error> error;
 };
+
+/// "sudo ergo" where this process was started so or must have been, else "ergo": how people should
+/// type a command that sets limits.
+std::string ergo_as_typed();
 
 /// Puts back every limit that is saved and that no living process holds. An empty answer: nothing
 /// was saved. Errors: io, permission (the state folder cannot be read).

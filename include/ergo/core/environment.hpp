@@ -21,6 +21,9 @@ struct Environment {
   /// ERGO_STATE_DIR, or its default: /run/ergo as root, else $XDG_RUNTIME_DIR/ergo, else
   /// /tmp/ergo-<uid>.
   std::filesystem::path state_dir;
+  /// /run/ergo for users other than root whose `state_dir` is their default: what `sudo ergo` saved
+  /// lies there, and can be read. Else empty.
+  std::filesystem::path roots_state_dir;
   /// CUDA_DEVICE_ORDER; absent when unset (CUDA then numbers GPUs from the fastest on).
   std::optional<std::string> cuda_device_order;
 

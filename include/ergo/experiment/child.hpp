@@ -27,7 +27,7 @@ struct RunAs {
 struct ChildSpec {
   /// The command and its arguments. Without a '/' the command is looked up in the child's PATH.
   std::vector<std::string> argv;
-  /// Set on top of this process's environment.
+  /// Set on top of this process's environment; of several with one name the last.
   std::vector<std::pair<std::string, std::string>> environment;
   /// Variables that the child does not inherit.
   std::vector<std::string> unset;

@@ -34,6 +34,7 @@ void find_device_functions(void* library, Functions& f) {
   find_symbol(library, f.power_limit, {"nvmlDeviceGetPowerManagementLimit"});
   find_symbol(library, f.default_power_limit, {"nvmlDeviceGetPowerManagementDefaultLimit"});
   find_symbol(library, f.power_limit_range, {"nvmlDeviceGetPowerManagementLimitConstraints"});
+  find_symbol(library, f.persistence_mode, {"nvmlDeviceGetPersistenceMode"});
   find_symbol(library, f.enforced_power_limit, {"nvmlDeviceGetEnforcedPowerLimit"});
   find_symbol(library, f.set_power_limit, {"nvmlDeviceSetPowerManagementLimit"});
 }

@@ -47,6 +47,7 @@ struct Functions {
   abi::DeviceGetPowerManagementLimit* power_limit = nullptr;
   abi::DeviceGetPowerManagementDefaultLimit* default_power_limit = nullptr;
   abi::DeviceGetPowerManagementLimitConstraints* power_limit_range = nullptr;
+  abi::DeviceGetPersistenceMode* persistence_mode = nullptr;
   abi::DeviceGetEnforcedPowerLimit* enforced_power_limit = nullptr;
   /// For control/ only: sensors never write.
   abi::DeviceSetPowerManagementLimit* set_power_limit = nullptr;

@@ -186,6 +186,25 @@ TEST_F(Faults, AfterAPowerLossTheSavedLimitIsDroppedSinceTheDriverHasResetIt) {
   EXPECT_EQ((*guard)->changes().front().found, Watts(275.0));
 }
 
+TEST_F(Faults, WhatRootSavedIsSeenByOthersAndLeftToRoot) {
+  start();
+  ASSERT_TRUE(keep_power_limit(environment_, std::vector{uuid()}, Watts(150.0)).ok());
+  Environment other = environment_;
+  other.roots_state_dir = environment_.state_dir;
+  other.state_dir = environment_.state_dir / "of-another-user";
+  const auto overview = list(other, {});
+  ASSERT_TRUE(overview.ok());
+  ASSERT_EQ(overview->saved.size(), 1U);
+  EXPECT_TRUE(overview->saved.front().of_root);
+  EXPECT_EQ(overview->saved.front().saved.found, Watts(300.0));
+  const auto report = restore_all(other);
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->size(), 1U) << "not 'nothing was saved'";
+  EXPECT_EQ(report->front().outcome, Restored::Outcome::failed);
+  EXPECT_EQ(report->front().error->remedy, "sudo ergo limits restore");
+  EXPECT_EQ(limit(), 150.0);
+}
+
 TEST_F(Faults, ADamagedFileIsReportedAndNothingIsWritten) {
   start();
   std::string saved;
