@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace ergo {
 namespace {
@@ -33,16 +34,46 @@ bool much_rougher(const TuneWindow& one, const TuneWindow& next) {
   return worst(one) > std::max(even, much * worst(next));
 }
 
-/// A card that draws more than its limit is at its lowest clock and skips pulses: the clock that is
-/// told is not the one that is had, and nothing else shows how fast it is. No lower limit is then
-/// taken to cost less energy than the one above.
+/// ln of the lowest clock of the card as far as it is seen: limits show it that lie apart and yet
+/// have one clock, or one under which the card draws more than it may. `-inf` where it is not seen.
+double lowest_clock(const tune::MeasuredLimits& measured, double over) {
+  constexpr double below_top = 0.05;
+  // Power is at most the cube of the clock: limits so far apart have other clocks.
+  constexpr double apart = 0.06;
+  const double nowhere = -std::numeric_limits<double>::infinity();
+  double lowest = measured.rbegin()->second.log_clock - below_top;
+  for (const auto& [limit, m] : measured)
+    lowest = m.free ? lowest : std::min(lowest, m.log_clock);
+  double first = 0;
+  double last = 0;
+  for (const auto& [limit, m] : measured) {
+    if (m.free || m.log_clock - lowest > tune::same_clock) continue;
+    if (std::exp(m.log_power) > over * limit) return lowest;
+    first = first > 0 ? first : limit;
+    last = limit;
+  }
+  return first > 0 && std::log(last / first) > apart ? lowest : nowhere;
+}
+
+/// At its lowest clock a card that has to draw still less skips pulses: the clock that is told is
+/// not the one that is had, and nothing else shows how fast it is. Where power is above the limit
+/// it surely does; where it is not, as of work with pauses, it may. No lower limit is then taken to
+/// cost less energy than the one above.
 void beyond_the_cliff(tune::MeasuredLimits& measured) {
   constexpr double over = 1.03;
+  constexpr double noise = 0.03;
+  constexpr double dearer = 0.02;  // the time that is lost costs static power
+  const double lowest = lowest_clock(measured, over);
   const tune::Measured* above = nullptr;
   for (auto it = measured.rbegin(); it != measured.rend(); ++it) {
     tune::Measured& m = it->second;
-    if (above != nullptr && std::exp(m.log_power) > over * it->first)
-      m.log_time = std::max(m.log_time, above->log_time + above->log_power - m.log_power);
+    const bool at_lowest = !m.free && m.log_clock - lowest <= tune::same_clock;
+    // A lower limit makes no work faster: cycles were told that were not had.
+    const bool faster = above != nullptr && m.log_time < above->log_time - noise;
+    if (above != nullptr && (at_lowest || faster || std::exp(m.log_power) > over * it->first)) {
+      m.beyond = true;
+      m.log_time = std::max(m.log_time, above->log_time + above->log_power - m.log_power + dearer);
+    }
     above = &m;
   }
 }

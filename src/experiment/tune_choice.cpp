@@ -262,6 +262,13 @@ std::optional<double> refinement(const TuneOptions& options, const MeasuredLimit
     return between(limits, lowest - 1, best->first, (from + lowest) / 2);
   }
   const auto below = std::prev(best);
+  // The edge of the lowest clock lies between: from both sides it is not seen how near.
+  constexpr double near = 1.08;
+  if (below->second.beyond && best->first > near * below->first) {
+    if (const auto middle =
+            between(limits, below->first, best->first, (below->first + best->first) / 2))
+      return middle;
+  }
   if (options.max_slowdown) {
     const double top = measured.rbegin()->second.log_time;
     const double accepted = top + std::log1p(*options.max_slowdown);

@@ -18,10 +18,17 @@ struct Measured {
   double se_time = 0.0;          ///< of ln of the time
   double var_time = 0.0;         ///< of ln of the time, where nobody counts the work
   double log_cycles_time = 0.0;  ///< seconds per unit that is counted: as windows have it
+  double log_clock = 0.0;        ///< of the busy GPU as it is told, where nobody counts the work
   /// Below the default, but not in the way of the work: it ran as under the default, and has its
   /// values.
   bool free = false;
+  /// At the card's lowest clock, where it may skip pulses: time and cost are only what they are at
+  /// least.
+  bool beyond = false;
 };
+/// Clocks that lie nearer together are one, as logarithms.
+inline constexpr double same_clock = 0.01;
+
 using MeasuredLimits = std::map<double, Measured>;
 
 struct Choice {

@@ -210,6 +210,7 @@ MeasuredLimits Phase::measured(double default_w) const {
     }
     m.log_power += is_default ? reference.log_power : reference.log_power + w.log_power - power;
     m.host_w += w.host_w;
+    if (w.activity && w.activity->busy_s > 0) m.log_clock += std::log(w.work / w.activity->busy_s);
     m.se += w.se_energy * w.se_energy;
     m.se_time += w.se_time * w.se_time;
     ++counts[w.limit_w];
@@ -220,6 +221,7 @@ MeasuredLimits Phase::measured(double default_w) const {
     m.var_time /= counts[limit];  // more windows do not tell more
     m.log_power /= counts[limit];
     m.host_w /= counts[limit];
+    m.log_clock /= counts[limit];
     m.se = std::sqrt(m.se) / counts[limit];
     m.se_time = std::sqrt(m.se_time) / counts[limit];
   }
