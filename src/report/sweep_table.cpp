@@ -57,6 +57,14 @@ struct CellSums {
   std::vector<double> capped;  ///< shares of time
   std::string_view provenance;
   int failed = 0;
+  int invalid = 0;  ///< a power limit that did not hold
+
+  /// "1 failed, 2 invalid"; empty where all went well.
+  [[nodiscard]] std::string without_result() const {
+    std::string text = failed > 0 ? fmt::format("{} failed", failed) : std::string();
+    if (invalid > 0) text += fmt::format("{}{} invalid", text.empty() ? "" : ", ", invalid);
+    return text;
+  }
 };
 
 using Parameters = std::map<std::string, std::string>;
@@ -96,7 +104,7 @@ void add_cell(TextTable& table, const std::string& name, const CellSums& cell, b
   std::vector<std::string> row{name, fmt::format("{}", cell.times.size())};
   if (limits) add_limit(row, cell);
   if (cell.times.empty()) {
-    row.insert(row.end(), {"", "", "", fmt::format("{} failed", cell.failed)});
+    row.insert(row.end(), {"", "", "", cell.without_result()});
     table.row(std::move(row));
     return;
   }
@@ -108,8 +116,8 @@ void add_cell(TextTable& table, const std::string& name, const CellSums& cell, b
     const Joules high(e.value + std::hypot(e.high - e.value, stats::median(cell.above)));
     row.push_back(format_energy(Joules(e.value)));
     row.push_back(high > low ? format_range(std::max(low, Joules(0)), high) : std::string());
-    row.push_back(std::string(cell.provenance) +
-                  (cell.failed > 0 ? fmt::format(", {} failed", cell.failed) : ""));
+    const std::string missing = cell.without_result();
+    row.push_back(std::string(cell.provenance) + (missing.empty() ? "" : ", " + missing));
   } else {
     row.insert(row.end(), {"", "", "not measured"});
   }
@@ -143,7 +151,7 @@ std::string sweep_table(const ExperimentRecord& record) {
     if (!cells.contains(name)) order.emplace_back(run.parameters, name);
     CellSums& cell = cells[name];
     if (!good(run)) {
-      ++cell.failed;
+      ++(run.invalid ? cell.invalid : cell.failed);
       continue;
     }
     const Item item = item_of(run);

@@ -124,6 +124,10 @@ class Rivals(SweepCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("from 180 W to 222 W", done.stderr)
         self.assertEqual({r["kind"]: r["status"] for r in self.export()}, {"rival": "invalid", "quiet": "done"})
+        self.assertIn("1 invalid", done.stderr)
+        self.assertEqual([r["config"] for r in self.export("sweep")], ["kind=quiet"], "models do not learn it")
+        report = self.ergo("report", "s.db", "--format", "md", "-o", "-").stdout
+        self.assertIn("another program changed the power limit from 180 W to 222 W", report)
         self.assertEqual(self.limit(), 300)
 
 
