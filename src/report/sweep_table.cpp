@@ -57,7 +57,7 @@ struct CellSums {
   std::vector<double> capped;  ///< shares of time
   std::string_view provenance;
   int failed = 0;
-  int invalid = 0;  ///< a power limit that did not hold
+  int invalid = 0;  ///< cut short, or under a power limit that did not hold
 
   /// "1 failed, 2 invalid"; empty where all went well.
   [[nodiscard]] std::string without_result() const {
