@@ -92,9 +92,10 @@ Result<void> Card::check(Watts limit) const {
   }
   const double steps = limit / device_->step();
   if (std::abs(steps - std::round(steps)) > 1e-3) {
-    return Error{Errc::invalid_argument,
-                 fmt::format("{} takes whole watts, not {:g} W", label, limit.value()),
-                 {}};
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("{} takes whole watts, not {:g} W", label, limit.value()),
+        fmt::format("{:g} or {:g} W", std::floor(limit.value()), std::ceil(limit.value()))};
   }
   return {};
 }
