@@ -74,6 +74,14 @@ class Advice(ErgoCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--limits", done.stderr)
 
+    def test_limits_that_no_table_reaches_are_called_guesses(self):
+        self.table(TWO_GPUS)
+        done = self.ergo("predict", "--probes", "t.csv", "--limits", "100,200")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("nothing was measured on V100 below 150 W", done.stderr)
+        self.assertNotIn("T4", done.stderr)
+        self.assertEqual(self.ergo("predict", "--probes", "t.csv").stderr, "")
+
     def test_an_imported_store_is_read_by_all_three(self):
         (self.folder / "summary_power_v100.csv").write_text(
             "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power\n" + "".join(
