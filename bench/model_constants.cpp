@@ -71,6 +71,7 @@ std::vector<Choice> choices_of(const std::string& prefix) {
                           {ERGO_CONSTANT(shapes.least), half_to_double, true},
                           {ERGO_CONSTANT(shapes.noise), half_to_double, true},
                           {ERGO_CONSTANT(mixture.even), {0.33, 3.0}},
+                          {ERGO_CONSTANT(mixture.near_least), {0.25, 0.5, 2.0, 5.0}},
                           {ERGO_CONSTANT(mixture.like_power), half_to_double},
                           {ERGO_CONSTANT(mixture.like_slowdown), half_to_double},
                           {ERGO_CONSTANT(mixture.background), {0.33, 3.0}}};

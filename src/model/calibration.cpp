@@ -60,9 +60,18 @@ double weighted_quantile(std::vector<std::pair<double, double>> values, double s
   return values.empty() ? 0.0 : values.back().first;
 }
 
+/// How much a point counts for the weights: members must be right where limits are chosen.
+double importance(const Trial& t, double near_least) {
+  return t.weight *
+         (std::exp(-t.above_least_energy / near_least) + std::exp(-t.above_least_edp / near_least));
+}
+
 /// Least mean absolute error over the simplex, drawn a little towards equal weights.
-Weights best_weights(const std::vector<Trial>& trials, double even) {
+Weights best_weights(const std::vector<Trial>& trials, const Constants::Mixture& constants) {
   constexpr int steps = 10;
+  std::vector<double> importances;
+  for (const Trial& t : trials)
+    importances.push_back(importance(t, constants.near_least));
   Weights best{};
   best.fill(1.0 / most_members);
   double least = 1e300;
@@ -70,19 +79,21 @@ Weights best_weights(const std::vector<Trial>& trials, double even) {
     for (int b = 0; a + b <= steps; ++b) {
       const Weights w{a / double{steps}, b / double{steps}, (steps - a - b) / double{steps}};
       double error = 0;
-      for (const Trial& t : trials) {
+      for (std::size_t n = 0; n < trials.size(); ++n) {
+        const Trial& t = trials[n];
         double time = -t.log_time;
         double power = -t.log_power;
         for (std::size_t i = 0; i < most_members; ++i) {
           time += w[i] * t.predicted[i].log_time;
           power += w[i] * t.predicted[i].log_power;
         }
-        error += t.weight * (std::abs(time) + std::abs(time + power) + std::abs(2 * time + power));
+        error +=
+            importances[n] * (std::abs(time) + std::abs(time + power) + std::abs(2 * time + power));
       }
       double uneven = 0;
       for (double x : w)
         uneven += (x - 1.0 / most_members) * (x - 1.0 / most_members);
-      error *= 1.0 + even * uneven;
+      error *= 1.0 + constants.even * uneven;
       if (error < least) {
         least = error;
         best = w;
@@ -173,7 +184,7 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
   Weights even{};
   even.fill(1.0 / most_members);
   if (trials.empty()) return uncalibrated(even);
-  Calibration c = uncalibrated(best_weights(trials, constants.even));
+  Calibration c = uncalibrated(best_weights(trials, constants));
   const Misses errors = misses_of(trials, c.weights);
   c.time = most_likely(errors.time, of_time);
   c.energy = most_likely(errors.energy, of_energy);

@@ -33,6 +33,9 @@ struct Trial {
   double log_power = 0.0;
   double weight = 1.0;
   Traits traits;  ///< of the curve
+  // ln of energy and of EDP over the least of the curve: 0 under the limit to choose.
+  double above_least_energy = 0.0;
+  double above_least_edp = 0.0;
 };
 
 /// How the errors of one quantity follow from the members' own variance.

@@ -53,6 +53,7 @@ struct Constants {
 
   struct Mixture {
     double even = 0.15;          ///< how strongly weights are drawn towards equal ones
+    double near_least = 0.1;     ///< by how much of ln of cost a point counts less for the weights
     double like_power = 0.25;    ///< by how much curves of like kind differ in ln of power,
     double like_slowdown = 0.3;  ///< and in ln of the slowdown that probes show
     double background = 0.15;    ///< what an unlike curve still counts

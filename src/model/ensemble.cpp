@@ -157,10 +157,18 @@ class Ensemble : public Method {
                             std::vector<Trial>& all) {
     if (target.limits.empty()) return;
     const auto predicted = ask(members, plausible(target));
+    double least_energy = 1e300;
+    double least_edp = 1e300;
+    for (const CurvePoint& p : n.points) {
+      least_energy = std::min(least_energy, p.log_time + p.log_power);
+      least_edp = std::min(least_edp, 2 * p.log_time + p.log_power);
+    }
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       const auto truth = interpolate_or_hold(n.points, target.limits[i]);
       all.push_back({predicted[i], truth.log_time, truth.log_power,
-                     n.weight / static_cast<double>(predicted.size()), traits_of(target)});
+                     n.weight / static_cast<double>(predicted.size()), traits_of(target),
+                     truth.log_time + truth.log_power - least_energy,
+                     2 * truth.log_time + truth.log_power - least_edp});
     }
   }
 
