@@ -74,7 +74,8 @@ std::vector<Choice> choices_of(const std::string& prefix) {
                           {ERGO_CONSTANT(mixture.near_least), {0.25, 0.5, 2.0, 5.0}},
                           {ERGO_CONSTANT(mixture.like_power), half_to_double},
                           {ERGO_CONSTANT(mixture.like_slowdown), half_to_double},
-                          {ERGO_CONSTANT(mixture.background), {0.33, 3.0}}};
+                          {ERGO_CONSTANT(mixture.background), {0.33, 3.0}},
+                          {ERGO_CONSTANT(mixture.alike_slowdown), half_to_double}};
   std::erase_if(all, [&](const Choice& c) { return std::string(c.name).rfind(prefix, 0) != 0; });
   return all;
 }

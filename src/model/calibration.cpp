@@ -177,7 +177,7 @@ double likeness(const Constants::Mixture& k, const Traits& a, const Traits& b) {
 }
 
 Calibration uncalibrated(const Weights& weights) {
-  return {weights, unscaled(of_time), unscaled(of_energy), unscaled(of_edp)};
+  return {weights, unscaled(of_time), unscaled(of_energy), unscaled(of_edp), {}};
 }
 
 Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixture& constants) {
@@ -190,6 +190,11 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
   c.energy = most_likely(errors.energy, of_energy);
   c.edp = most_likely(errors.edp, of_edp);
   set_tails(c, errors);
+  for (const Trial& t : trials) {
+    const double predicted = mixed(t.predicted, c.weights).log_time;
+    c.slowdowns.push_back(
+        {std::max(predicted - t.log_top_time, 0.0), t.log_time - predicted, t.weight, t.group});
+  }
   return c;
 }
 

@@ -4,6 +4,7 @@
 
 #include "ergo/model/method.hpp"
 #include "model/constants.hpp"
+#include "model/slowdowns.hpp"
 
 #include <array>
 #include <vector>
@@ -36,6 +37,8 @@ struct Trial {
   // ln of energy and of EDP over the least of the curve: 0 under the limit to choose.
   double above_least_energy = 0.0;
   double above_least_edp = 0.0;
+  double log_top_time = 0.0;  ///< of the curve, under its highest limit
+  std::size_t group = 0;      ///< left out together
 };
 
 /// How the errors of one quantity follow from the members' own variance.
@@ -48,6 +51,7 @@ struct Spread {
 struct Calibration {
   Weights weights{};
   Spread time, energy, edp;
+  std::vector<SlowdownMiss> slowdowns;  ///< for a card that training curves are from
 };
 
 /// The members' own variances, unscaled: what holds with nothing to learn from.

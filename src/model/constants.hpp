@@ -57,6 +57,7 @@ struct Constants {
     double like_power = 0.25;    ///< by how much curves of like kind differ in ln of power,
     double like_slowdown = 0.3;  ///< and in ln of the slowdown that probes show
     double background = 0.15;    ///< what an unlike curve still counts
+    double alike_slowdown = judged_by_runs.noise;  ///< up to what slowdowns are told apart (of ln)
   } mixture;
 };
 

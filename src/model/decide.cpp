@@ -47,8 +47,10 @@ std::size_t decide(const std::vector<Prediction>& predictions, const Decision& d
     const Prediction& p = predictions[i];
     double cost = log_expected_cost(p, decision);
     if (decision.max_slowdown) {
-      const double slowdown = p.log_time - predictions[top].log_time;
-      const double sd = std::hypot(std::sqrt(std::max(p.var_time, 0.0)), decision.caution.noise);
+      const Slowdown believed = p.slowdown.value_or(Slowdown{0.0, p.var_time});
+      const double slowdown = p.log_time - predictions[top].log_time + believed.shift;
+      const double sd =
+          std::hypot(std::sqrt(std::max(believed.variance, 0.0)), decision.caution.noise);
       if (slowdown > std::log1p(*decision.max_slowdown)) continue;
       const double breaking = std::log1p(decision.caution.clearly * *decision.max_slowdown);
       const double breaks = stats::student_t_cdf((slowdown - breaking) / sd, freedom);

@@ -46,6 +46,10 @@ class Ensemble : public Method {
     for (const MemberPredictions& members : ask(foreign(target) ? foreign_ : own_, possible))
       out.push_back(mixture_of(members, calibration, possible.noise));
     make_possible(out, possible);
+    if (const CurvePoint* top = base_of(possible)) {
+      for (Prediction& p : out)
+        add_slowdown(p, p.log_time - top->log_time, calibration.slowdowns);
+    }
     return out;
   }
 
@@ -67,6 +71,12 @@ class Ensemble : public Method {
     for (const auto& member : members) {
       if (member) member->fit(train);
     }
+  }
+
+  void add_slowdown(Prediction& p, double predicted,
+                    const std::vector<SlowdownMiss>& misses) const {
+    if (misses.empty()) return;
+    p.slowdown = expected_slowdown(misses, predicted, p.var_time, mixture().alike_slowdown);
   }
 
   static std::vector<MemberPredictions> ask(const Members& members, const Target& target) {
@@ -129,7 +139,7 @@ class Ensemble : public Method {
       const Members members = make_members(foreign(target));
       fit_all(members, rest);
       for (const Neighbor& n : thinned(held, most_of_group))
-        append_trials(members, stand_in(target, n), n, all);
+        append_trials(members, stand_in(target, n), n, index, all);
     }
     return all;
   }
@@ -154,7 +164,7 @@ class Ensemble : public Method {
   }
 
   static void append_trials(const Members& members, const Target& target, const Neighbor& n,
-                            std::vector<Trial>& all) {
+                            std::size_t group, std::vector<Trial>& all) {
     if (target.limits.empty()) return;
     const auto predicted = ask(members, plausible(target));
     double least_energy = 1e300;
@@ -168,7 +178,8 @@ class Ensemble : public Method {
       all.push_back({predicted[i], truth.log_time, truth.log_power,
                      n.weight / static_cast<double>(predicted.size()), traits_of(target),
                      truth.log_time + truth.log_power - least_energy,
-                     2 * truth.log_time + truth.log_power - least_edp});
+                     2 * truth.log_time + truth.log_power - least_edp, n.points.back().log_time,
+                     group});
     }
   }
 

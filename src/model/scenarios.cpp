@@ -118,6 +118,10 @@ std::vector<Prediction> Scenarios::updated(const Curve& truth, std::size_t probe
     out[i].var_time *= 1 - rt * rt;
     out[i].var_power *= 1 - rp * rp;
     out[i].cov *= std::sqrt((1 - rt * rt) * (1 - rp * rp));
+    if (out[i].slowdown) {
+      out[i].slowdown->shift *= 1 - rt * rt;
+      out[i].slowdown->variance *= 1 - rt * rt;
+    }
   }
   return out;
 }

@@ -12,6 +12,12 @@
 
 namespace ergo {
 
+/// What is believed of ln of the slowdown under one limit, beside ln of the time alone.
+struct Slowdown {
+  double shift = 0.0;     ///< what it is expected to exceed the predicted one by
+  double variance = 0.0;  ///< about that
+};
+
 /// Time and mean power under one limit, as jointly normal logarithms (seconds, watts), so that
 /// energy = time * power and EDP = energy * time have intervals that fit each other.
 struct Prediction {
@@ -26,6 +32,8 @@ struct Prediction {
   double tail_time = 1.959964;
   double tail_energy = 1.959964;
   double tail_edp = 1.959964;
+  /// For choices within a slowdown. Absent: no shift, the variance of ln of the time.
+  std::optional<Slowdown> slowdown = {};
 
   [[nodiscard]] double log_energy() const { return log_time + log_power; }
   [[nodiscard]] double log_edp() const { return 2 * log_time + log_power; }

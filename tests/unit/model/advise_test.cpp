@@ -39,6 +39,15 @@ TEST(Decide, KeepsMoreDistanceWherePromisesAreJudgedByRunsThatScatter) {
   EXPECT_EQ(decide(p, decision), 1U) << "saves 3 %, and is measured above 6 % in one run of five";
 }
 
+TEST(Decide, LeavesOutLimitsWhoseLikeTurnedOutToBeSlower) {
+  std::vector<Prediction> p{at(100, 1.03, 80, 0.001), at(200, 1.0, 130, 0.001)};
+  p[0].slowdown = {0.0, 1e-6};
+  EXPECT_EQ(decide(p, {Objective::energy, 0.05, 0}), 0U);
+  p[0].slowdown = {0.03, 1e-6};
+  EXPECT_EQ(decide(p, {Objective::energy, 0.05, 0}), 1U);
+  EXPECT_EQ(decide(p, {Objective::energy, {}, 0}), 0U) << "where no slowdown is too much";
+}
+
 TEST(Decide, TheHostsPowerMakesSlowLimitsDearer) {
   const std::vector<Prediction> p{at(100, 1.3, 80, 0.001), at(200, 1.0, 120, 0.001)};
   EXPECT_EQ(decide(p, {Objective::energy, {}, 0}), 0U);    // 104 J against 120 J

@@ -54,6 +54,20 @@ TEST(Calibration, NoiseOfTheProbesWidensEveryQuantity) {
   EXPECT_GT(noisy.var_edp(), clean.var_edp());
 }
 
+TEST(Calibration, TrustsTheMemberThatIsRightWhereLimitsAreChosen) {
+  const auto says = [](double log_time) { return Prediction{100, log_time, 0, one_run, one_run}; };
+  std::vector<Trial> all;
+  for (int i = 0; i < 20; ++i) {
+    Trial near{{says(0.00), says(0.05), says(0.05)}, 0, 0, 1, {}};
+    Trial far{{says(1.10), says(1.00), says(1.00)}, 1.0, 0, 1, {}};
+    far.above_least_energy = 0.9;  // nobody would choose a limit that costs 2.5 times the least
+    far.above_least_edp = 1.9;
+    all.push_back(near);
+    all.push_back(far);
+  }
+  EXPECT_GT(calibrated(all, {}).weights[0], 0.7);
+}
+
 TEST(Calibration, WithoutTrialsIsTheMembersOwn) {
   const Prediction p = mixture_of(agreed(0.01), calibrated({}, {}), 0);
   EXPECT_NEAR(p.var_time, 0.01 + one_run, 1e-9);
