@@ -146,6 +146,15 @@ std::vector<Prediction> taken_as_known(std::vector<Prediction> predictions, cons
   return predictions;
 }
 
+/// The method's own choice, or that of the least expected cost.
+std::size_t choose(Method& method, const Target& target, const std::vector<Prediction>& predictions,
+                   const Decision& decision) {
+  const auto own = method.choice(target, decision);
+  if (!own) return decide(predictions, decision);
+  const auto at = std::find(target.limits.begin(), target.limits.end(), *own);
+  return static_cast<std::size_t>(at - target.limits.begin());
+}
+
 Advice advice_for(const Curve& curve, Method& method, const std::vector<double>& limits,
                   const AdviseOptions& options) {
   Advice advice;
@@ -161,9 +170,10 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
 
   const double host_w = curve.host_w.value_or(0.0);
   const Decision decision{options.objective, options.max_slowdown, host_w, judged_by_runs};
-  const auto predictions = predict_curve(method, {curve, {limits.front(), limits.back()}, limits});
+  const Target target{curve, {limits.front(), limits.back()}, limits};
+  const auto predictions = predict_curve(method, target);
   const auto known = taken_as_known(predictions, curve);
-  const std::size_t choice = decide(known, decision);
+  const std::size_t choice = choose(method, target, known, decision);
   const Scenarios scenarios(known, decision, 1);
   advice.expected_loss = scenarios.expected_loss(choice);
   advice.next = best_probe(scenarios, predictions, curve);

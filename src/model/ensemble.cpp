@@ -1,6 +1,8 @@
 // The default method: a weighted mean of the others, weights and interval widths from
 // cross-validation inside the training curves.
 
+#include "ergo/model/decide.hpp"
+#include "ergo/model/predict.hpp"
 #include "model/calibration.hpp"
 #include "model/methods.hpp"
 #include "model/physical.hpp"
@@ -28,7 +30,10 @@ constexpr std::size_t most_of_group = 10;
 class Ensemble : public Method {
  public:
   explicit Ensemble(std::shared_ptr<CurveFits> fits)
-      : fits_(std::move(fits)), own_(make_members(false)), foreign_(make_members(true)) {}
+      : fits_(std::move(fits)),
+        own_(make_members(false)),
+        foreign_(make_members(true)),
+        for_all_(make_constant()) {}
 
   std::string_view name() const override { return "ergo"; }
 
@@ -36,6 +41,7 @@ class Ensemble : public Method {
     train_ = train;
     fit_all(own_, train);
     fit_all(foreign_, train);
+    for_all_->fit(train);
     trials_.clear();
   }
 
@@ -53,7 +59,31 @@ class Ensemble : public Method {
     return out;
   }
 
+  /// From one probe every member guesses the curve's shape, and each is far off at times. The
+  /// median of what they and one limit for all would choose is better than the least cost of
+  /// their mean.
+  std::optional<double> choice(const Target& target, const Decision& decision) override {
+    if (target.probes.points.size() != 1 || decision.max_slowdown || foreign(target)) return {};
+    std::vector<double> votes;
+    const auto vote = [&](const std::vector<Prediction>& predictions) {
+      votes.push_back(predictions[decide(predictions, decision)].limit_w);
+    };
+    vote(predict_curve(*this, target));
+    for (const auto& member : own_)
+      vote(most_probable(predict_curve(*member, target)));
+    votes.push_back(*for_all_->choice(target, decision));
+    static_assert(std::tuple_size_v<Members> % 2 == 1, "a vote has a median");
+    std::nth_element(votes.begin(), votes.begin() + votes.size() / 2, votes.end());
+    return votes[votes.size() / 2];
+  }
+
  private:
+  static std::vector<Prediction> most_probable(std::vector<Prediction> predictions) {
+    for (Prediction& p : predictions)
+      p.var_time = p.var_power = p.cov = 0;
+    return predictions;
+  }
+
   [[nodiscard]] const Constants::Mixture& mixture() const { return fits_->constants().mixture; }
 
   /// None of the training curves is from the target's card.
@@ -186,6 +216,7 @@ class Ensemble : public Method {
   std::shared_ptr<CurveFits> fits_;
   Members own_;
   Members foreign_;
+  std::unique_ptr<Method> for_all_;
   Training train_;
   std::map<std::pair<std::string, std::vector<double>>, std::vector<Trial>> trials_;
 };

@@ -92,8 +92,9 @@ void score_choices(const Curve& curve, const Target& target,
                    const std::vector<Prediction>& predictions, Method& method,
                    const Caution& caution, Scores& scores) {
   const auto chosen = [&](Objective objective, std::optional<double> slowdown) {
-    if (const auto limit = method.choice(target, objective, slowdown)) return *curve.find(*limit);
-    return decide(predictions, {objective, slowdown, 0.0, caution});
+    const Decision decision{objective, slowdown, 0.0, caution};
+    if (const auto limit = method.choice(target, decision)) return *curve.find(*limit);
+    return decide(predictions, decision);
   };
   double least_energy = 1e300, least_edp = 1e300, least_allowed = 1e300;
   const double top_time = truth_of(curve.points.back()).time;

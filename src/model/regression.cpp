@@ -1,5 +1,6 @@
 // Baselines: ordinary least squares on limit and power, and policies that need no prediction.
 
+#include "ergo/model/decide.hpp"
 #include "model/methods.hpp"
 #include "model/view.hpp"
 
@@ -136,8 +137,7 @@ class Constant : public Method {
     return out;
   }
 
-  std::optional<double> choice(const Target& target, Objective objective,
-                               std::optional<double> max_slowdown) override {
+  std::optional<double> choice(const Target& target, const Decision& decision) override {
     const auto neighbors = neighbors_of(train_, target);
     double best = target.range.highest_w;
     double best_cost = 1e300;
@@ -149,11 +149,12 @@ class Constant : public Method {
         const auto p = interpolate(n.points, limit);
         if (!p) continue;
         const double slowdown = p->log_time - n.points.back().log_time;
-        if (max_slowdown && slowdown > std::log1p(*max_slowdown)) too_slow += n.weight;
+        if (decision.max_slowdown && slowdown > std::log1p(*decision.max_slowdown))
+          too_slow += n.weight;
         double lowest = 1e300;
         for (const CurvePoint& q : n.points)
-          lowest = std::min(lowest, log_cost(q, objective));
-        cost += n.weight * std::exp(log_cost(*p, objective) - lowest);
+          lowest = std::min(lowest, log_cost(q, decision.objective));
+        cost += n.weight * std::exp(log_cost(*p, decision.objective) - lowest);
         weight += n.weight;
       }
       // Under a limit for all, one workload in twenty may be slower than allowed.
@@ -183,8 +184,7 @@ class NeverChange : public Method {
     }
     return out;
   }
-  std::optional<double> choice(const Target& target, Objective /*objective*/,
-                               std::optional<double> /*max_slowdown*/) override {
+  std::optional<double> choice(const Target& target, const Decision& /*decision*/) override {
     return *std::max_element(target.limits.begin(), target.limits.end());
   }
 };

@@ -54,6 +54,7 @@ struct Target {
 using Training = std::vector<const Curve*>;
 
 enum class Objective { energy, edp, ed2p, time };
+struct Decision;
 
 /// A method is fitted once to the training curves and then asked for any number of targets. With no
 /// point measured a method predicts the shape only, relative to the highest limit (log_time = 0
@@ -70,10 +71,10 @@ class Method {
   virtual void fit(const Training& train) = 0;
   /// One prediction per target limit, in that order.
   [[nodiscard]] virtual std::vector<Prediction> predict(const Target& target) = 0;
-  /// Policies that name a limit without predicting a curve. `max_slowdown` as in Decision.
+  /// One of the target's limits (not empty), where the method does not leave the choice to
+  /// `decide` with its predictions.
   [[nodiscard]] virtual std::optional<double> choice(const Target& /*target*/,
-                                                     Objective /*objective*/,
-                                                     std::optional<double> /*max_slowdown*/) {
+                                                     const Decision& /*decision*/) {
     return {};
   }
 };

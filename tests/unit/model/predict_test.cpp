@@ -1,6 +1,7 @@
 #include "ergo/model/predict.hpp"
 
 #include "ergo/core/parse.hpp"
+#include "ergo/model/decide.hpp"
 #include "unit/model/generated.hpp"
 
 #include <gmock/gmock.h>
@@ -186,6 +187,30 @@ TEST(Predict, AnUnknownMethodIsRefusedWithTheKnownOnes) {
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().code, Errc::invalid_argument);
   EXPECT_THAT(rows.error().remedy, HasSubstr("nearest"));
+}
+
+TEST(Ensemble, LeavesTheChoiceToDecideUnlessThereIsOneProbe) {
+  const auto curves = group_curves(generated::sweeps(Card{}));
+  Training train;
+  for (std::size_t i = 1; i < curves.size(); ++i)
+    train.push_back(&curves[i]);
+  const auto ergo = std::move(make_method("ergo")).value();
+  ergo->fit(train);
+  Target target{curves.front(), {100, 250}, {100, 125, 150, 175, 200, 225, 250}};
+  const auto measured_under = [&](std::vector<double> limits) {
+    target.probes.points.clear();
+    for (double limit : limits)
+      target.probes.points.push_back(curves.front().points[*curves.front().find(limit)]);
+  };
+  measured_under({125, 250});
+  EXPECT_FALSE(ergo->choice(target, {Objective::energy, {}, 0.0}));
+  measured_under({250});
+  EXPECT_FALSE(ergo->choice(target, {Objective::energy, 0.05, 0.0}));
+  const auto chosen = ergo->choice(target, {Objective::energy, {}, 0.0});
+  ASSERT_TRUE(chosen);
+  EXPECT_TRUE(curves.front().find(*chosen));
+  target.probes.gpu = "another card";
+  EXPECT_FALSE(ergo->choice(target, {Objective::energy, {}, 0.0}));
 }
 
 }  // namespace
