@@ -59,7 +59,7 @@ TEST(PublicData, EveryFileReadsAndCombiningIsAheadOfEveryBaselineOnEveryDomain) 
       const std::string where = ours.domains[d].source + ", probes: " + std::to_string(probes);
       EXPECT_LT(*we.edp_mape, *baseline(1).edp_mape) << "quadratic on " << where;
       EXPECT_LT(*we.edp_mape, *baseline(2).edp_mape) << "gpyjoules on " << where;
-      for (std::size_t m : {1, 2, 3})
+      for (const std::size_t m : {1U, 2U, 3U})
         EXPECT_LT(regret(we), regret(baseline(m))) << scores[m].method << " on " << where;
     }
     for (const auto& coverage :
@@ -99,7 +99,7 @@ TEST(PublicData, FromOneProbeChoicesAreAheadOfTheBaselinesInTheMeanAndNowhereFar
   if (files.empty()) GTEST_SKIP() << "ERGO_POWER_LIMIT_DATA names no folder with CSV files";
   const auto scores = scores_of(read_all(files), 1);
   const MethodScores& ours = scores.front();
-  for (std::size_t m : {1, 2, 3})
+  for (const std::size_t m : {1U, 2U, 3U})
     EXPECT_LT(regret(ours.macro), regret(scores[m].macro)) << scores[m].method;
   for (std::size_t d = 0; d < ours.domains.size(); ++d) {
     // Whether one probe is ahead of one limit for all is decided by single noisy curves.
