@@ -45,7 +45,31 @@ double regret(const Scores& s) {
   return *s.energy_regret + *s.edp_regret;
 }
 
-TEST(PublicData, EveryFileReadsAndCombiningIsAheadOfEveryBaselineOnEveryDomain) {
+/// What the predictor is to reach; means over the domains, the workload left out.
+void expect_within_the_aims(const Scores& we, int probes) {
+  struct Aim {
+    double time, energy, edp, energy_regret, edp_regret, slowdown_regret;
+  };
+  constexpr Aim aims[] = {{0.045, 0.043, 0.080, 0.022, 0.040, 0.030},
+                          {0.026, 0.028, 0.052, 0.012, 0.020, 0.018},
+                          {0.021, 0.022, 0.042, 0.009, 0.017, 0.013}};
+  const Aim& aim = aims[probes - 1];
+  EXPECT_LE(*we.time_mape, aim.time) << probes;
+  EXPECT_LE(*we.energy_mape, aim.energy) << probes;
+  EXPECT_LE(*we.edp_mape, aim.edp) << probes;
+  EXPECT_LE(*we.energy_regret, aim.energy_regret) << probes;
+  EXPECT_LE(*we.edp_regret, aim.edp_regret) << probes;
+  EXPECT_LE(*we.slowdown_regret, aim.slowdown_regret) << probes;
+  // The aims are 8, 4 and 1 %; with two and three probes they are missed (docs/results says by
+  // what).
+  EXPECT_LE(*we.violations, 0.06) << probes;
+  for (const auto& coverage : {we.time_coverage, we.energy_coverage, we.edp_coverage}) {
+    EXPECT_GE(*coverage, 0.90) << probes;
+    EXPECT_LE(*coverage, 0.99) << probes;
+  }
+}
+
+TEST(PublicData, CombiningIsWithinTheAimsAndAheadOfEveryBaselineOnEveryDomain) {
   const auto files = data_files();
   if (files.empty()) GTEST_SKIP() << "ERGO_POWER_LIMIT_DATA names no folder with CSV files";
   const std::vector<DataSource> sources = read_all(files);
@@ -62,35 +86,7 @@ TEST(PublicData, EveryFileReadsAndCombiningIsAheadOfEveryBaselineOnEveryDomain) 
       for (const std::size_t m : {1U, 2U, 3U})
         EXPECT_LT(regret(we), regret(baseline(m))) << scores[m].method << " on " << where;
     }
-    for (const auto& coverage :
-         {ours.macro.time_coverage, ours.macro.energy_coverage, ours.macro.edp_coverage}) {
-      EXPECT_GE(*coverage, 0.90);
-      EXPECT_LE(*coverage, 0.99);
-    }
-  }
-}
-
-TEST(PublicData, ErrorsAndRegretsAreWithinTheAims) {
-  const auto files = data_files();
-  if (files.empty()) GTEST_SKIP() << "ERGO_POWER_LIMIT_DATA names no folder with CSV files";
-  struct Aim {
-    double time, energy, edp, energy_regret, edp_regret, slowdown_regret;
-  };
-  const std::vector<DataSource> sources = read_all(files);
-  const std::vector<Aim> aims{{0.045, 0.043, 0.080, 0.022, 0.040, 0.030},
-                              {0.026, 0.028, 0.052, 0.012, 0.020, 0.018},
-                              {0.021, 0.022, 0.042, 0.009, 0.017, 0.013}};
-  for (int probes : {1, 2, 3}) {
-    const Aim& aim = aims[static_cast<std::size_t>(probes - 1)];
-    const Scores we =
-        evaluate(sources, {LeaveOut::workload, probes, {"ergo"}, 0}).value().front().macro;
-    EXPECT_LE(*we.time_mape, aim.time) << probes;
-    EXPECT_LE(*we.energy_mape, aim.energy) << probes;
-    EXPECT_LE(*we.edp_mape, aim.edp) << probes;
-    EXPECT_LE(*we.energy_regret, aim.energy_regret) << probes;
-    EXPECT_LE(*we.edp_regret, aim.edp_regret) << probes;
-    EXPECT_LE(*we.slowdown_regret, aim.slowdown_regret) << probes;
-    EXPECT_LE(*we.violations, 0.06) << probes;
+    expect_within_the_aims(ours.macro, probes);
   }
 }
 
@@ -99,6 +95,7 @@ TEST(PublicData, FromOneProbeChoicesAreAheadOfTheBaselinesInTheMeanAndNowhereFar
   if (files.empty()) GTEST_SKIP() << "ERGO_POWER_LIMIT_DATA names no folder with CSV files";
   const auto scores = scores_of(read_all(files), 1);
   const MethodScores& ours = scores.front();
+  expect_within_the_aims(ours.macro, 1);
   for (const std::size_t m : {1U, 2U, 3U})
     EXPECT_LT(regret(ours.macro), regret(scores[m].macro)) << scores[m].method;
   for (std::size_t d = 0; d < ours.domains.size(); ++d) {
