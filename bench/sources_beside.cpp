@@ -3,6 +3,7 @@
 //   ./build/bin/sources_beside STORE DEVICE REFERENCE SOURCE [SECONDS...]
 // for example: sources_beside run.db gpu0 nvml.total_energy nvml.power_samples 1 5 10
 
+#include "ergo/core/parse.hpp"
 #include "ergo/energy/measure.hpp"
 #include "ergo/store/store.hpp"
 
@@ -11,13 +12,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace ergo {
 namespace {
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  return 1;
+}
 
 constexpr int stretches = 300;
 
@@ -71,15 +77,15 @@ struct Agreement {
 
 int compare(char** arguments, const std::vector<double>& lengths) {
   const auto store = Store::open(arguments[1], Store::Mode::read);
-  if (!store) return std::fprintf(stderr, "%s\n", store.error().text().c_str()), 1;
+  if (!store) return fail(store.error().text());
   const auto experiments = store->experiments();
-  if (!experiments || experiments->empty()) return std::fprintf(stderr, "an empty store\n"), 1;
+  if (!experiments || experiments->empty()) return fail("the store is empty");
   const std::int64_t id = experiments->back().id;
   const auto record = store->load_experiment(id);
   const auto runs = store->runs(id);
-  if (!record || !runs || runs->empty()) return std::fprintf(stderr, "no run in it\n"), 1;
+  if (!record || !runs || runs->empty()) return fail("the store's last experiment has no run");
   const auto timeline = store->load_timeline(runs->front().id);
-  if (!timeline) return std::fprintf(stderr, "%s\n", timeline.error().text().c_str()), 1;
+  if (!timeline) return fail(timeline.error().text());
 
   fmt::print(
       "| window | length | explained | mean difference | spread | width of {} | of {} |\n"
@@ -119,8 +125,13 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::vector<double> lengths;
-  for (int i = 5; i < argc; ++i)
-    lengths.push_back(std::atof(argv[i]));
+  for (int i = 5; i < argc; ++i) {
+    const auto length = ergo::parse_double(argv[i]);
+    if (!length || !(*length > 0.0)) {
+      return ergo::fail(fmt::format("'{}' is no length in seconds", argv[i]));
+    }
+    lengths.push_back(*length);
+  }
   if (lengths.empty()) lengths = {1.0, 5.0, 10.0};
   return ergo::compare(argv, lengths);
 }

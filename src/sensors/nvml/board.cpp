@@ -1,5 +1,5 @@
-// How a board is read, tick by tick. What is read is decided in board_power.cpp
-// and board_signals.cpp.
+// How a board is read, tick by tick. What is read is decided in board_power.cpp and
+// board_signals.cpp.
 #include "sensors/nvml/board.hpp"
 
 #include <fmt/format.h>

@@ -59,9 +59,9 @@ struct Poll {
 /// long (3.4 ms of computing on Hopper) is read once a second and at the edges of windows, if it
 /// sees all of the time. The driver's record of power samples, where it tells more than the
 /// readings, is drained about ten times a second (once, if that takes the driver long) and at the
-/// edges of windows. Which signals exist is decided at
-/// construction by asking for each once. Errors of read: `lost` when the GPU fell off the bus,
-/// `unavailable` when a tick failed. Owns a share of the library, so handles stay valid.
+/// edges of windows. Which signals exist is decided at construction by asking for each once. Errors
+/// of read: `lost` when the GPU fell off the bus, `unavailable` when a tick failed. Owns a share of
+/// the library, so handles stay valid.
 class BoardSensor final : public Sensor {
  public:
   struct Options {
