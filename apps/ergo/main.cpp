@@ -49,6 +49,10 @@ std::optional<std::string> value_of(std::string_view option, int argc, char** ar
 bool start_simulated_node(ergo::cli::CommandLine& line, int argc, char** argv) {
   const auto models = value_of("--sim", argc, argv);
   if (!models) return true;
+  if (const auto user = ergo::cli::start_again_as_calling_user(argv); !user) {
+    ergo::cli::print_error(user.error());
+    return false;
+  }
   const auto seed = ergo::parse_uint(value_of("--sim-seed", argc, argv).value_or("1"));
   auto node = ergo::cli::SimulatedNode::start(*models, seed.value_or(1));
   if (!node) {

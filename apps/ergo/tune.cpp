@@ -80,7 +80,8 @@ Result<Cards> cards_of(const Environment& environment, const HostRecord& host) {
     }
     if (cards.found_w > 0 && gpu.set->value() != cards.found_w) {
       return Error{Errc::invalid_argument, "the GPUs stand under different power limits",
-                   "tune them one by one: --gpus 0, or give them one limit: ergo limits set W"};
+                   "tune them one by one: --gpus 0, or give them one limit: " +
+                       control::ergo_as_typed() + " limits set W"};
     }
     cards.found_w = gpu.set->value();
     cards.lowest_w = std::max(cards.lowest_w, gpu.min->value());

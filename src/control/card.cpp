@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
+#include <cstdlib>
+#include <utility>
 
 namespace ergo::control {
 
@@ -28,7 +31,13 @@ Watts to_milliwatt(Watts limit) {
 }
 
 std::string ergo_as_typed() {
-  return ::geteuid() == 0 ? "sudo ergo" : "ergo";
+  if (::geteuid() != 0) return "ergo";
+  constexpr std::array<std::pair<const char*, const char*>, 3> tools{
+      {{"SUDO_UID", "sudo ergo"}, {"DOAS_USER", "doas ergo"}, {"PKEXEC_UID", "pkexec ergo"}}};
+  for (const auto& [variable, words] : tools) {
+    if (std::getenv(variable) != nullptr) return words;
+  }
+  return "ergo";
 }
 
 std::string restore_command() {

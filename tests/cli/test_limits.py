@@ -1,10 +1,6 @@
 """`ergo limits` and `--power-limit`: on the simulated node only, whose cards nobody misses."""
 import json
 import os
-import pathlib
-import pwd
-import shlex
-import shutil
 import signal
 import subprocess
 import unittest
@@ -192,57 +188,3 @@ class Denied(LimitsCase):
         self.assertEqual(self.ergo("limits", "set", "180").returncode, 1)
 
 
-@unittest.skipUnless(os.geteuid() == 0, "needs root, as under sudo")
-class Sudo(LimitsCase):
-    node_options = ("--permission", "root")
-
-    def test_the_command_runs_as_the_calling_user_and_never_as_root(self):
-        user = pwd.getpwnam("nobody")
-        self.folder.chmod(0o755)
-        self.environment.update(SUDO_UID=str(user.pw_uid), SUDO_GID=str(user.pw_gid), SUDO_USER="nobody")
-        program = ('id -u; id -g; echo "$HOME $USER"; '
-                   'echo 0.5 > "$ERGO_RUN_DIR/latency.csv" && echo kept')
-        done, report = self.run_json("--power-limit", "180", "--", "sh", "-c", program)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout.splitlines(),
-                         [str(user.pw_uid), str(user.pw_gid), f"{user.pw_dir} nobody", "kept"])
-        self.assertEqual(report["runs"][0]["power_limit_w"], 180)
-        self.assertEqual(report["runs"][0]["latency"]["count"], 1)
-        self.assertEqual(self.limit(), 300)
-
-    def under_sudo(self, caller, *words, given=()):
-        """Runs ergo as sudo would: root, the few variables that it keeps, and a parent called sudo that has the caller's."""
-        sudo = self.folder / "sudo"
-        if not sudo.exists():
-            shutil.copy("/bin/sh", sudo)
-        user = pwd.getpwnam("nobody")
-        kept = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "SUDO_UID": user.pw_uid,
-                "SUDO_GID": user.pw_gid, "SUDO_USER": "nobody", **dict(given)}
-        kept |= {name: value for name, value in self.environment.items() if name.startswith(("ERGO_", "TMPDIR"))}
-        # Not the last command, which the shell would become.
-        script = " ".join(map(shlex.quote, ["env", "-i", *(f"{k}={v}" for k, v in kept.items()), str(BINARIES / "ergo"),
-                                            *map(str, words)])) + "; exit $?"
-        self.folder.chmod(0o755)
-        return subprocess.run([sudo, "-c", script], env={"PATH": "/usr/bin:/bin", **caller}, cwd=self.folder, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-
-    def test_the_command_has_the_environment_of_the_calling_user(self):
-        tools = self.folder / "tools"
-        tools.mkdir()
-        (tools / "mytool").write_text('#!/bin/sh\necho "$FOO|$GIVEN|$PATH|$LD_LIBRARY_PATH|$VIRTUAL_ENV"\n')
-        (tools / "mytool").chmod(0o755)
-        caller = {"PATH": f"{tools}:/usr/bin:/bin", "FOO": "a b", "GIVEN": "old", "LD_LIBRARY_PATH": "/opt/lib",
-                  "VIRTUAL_ENV": "/opt/venv"}
-        done = self.under_sudo(caller, "run", "--quiet", "--power-limit", "180", "--", "mytool", given={"GIVEN": "new"})
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout, f"a b|new|{tools}:/usr/bin:/bin|/opt/lib|/opt/venv\n")
-
-    def test_what_the_calling_user_sets_for_ergo_does_not_reach_root(self):
-        done = self.under_sudo({"ERGO_NVML": "/nonexistent/evil.so"}, "limits", "show")
-        self.assertEqual(done.returncode, 0, done.stderr)
-
-    def test_a_damaged_SUDO_UID_stops_the_run(self):
-        self.environment.update(SUDO_UID="x", SUDO_GID="1")
-        done = self.ergo("run", "--", "touch", "ran")
-        self.assertEqual(done.returncode, 125)
-        self.assertFalse((self.folder / "ran").exists())

@@ -159,8 +159,8 @@ struct Restored {
   std::optional<Error> error;
 };
 
-/// "sudo ergo" where this process was started so or must have been, else "ergo": how people should
-/// type a command that sets limits.
+/// How people should type a command that sets limits: "sudo ergo", "doas ergo" or "pkexec ergo"
+/// where this process was started so, else "ergo".
 std::string ergo_as_typed();
 
 /// Puts back every limit that is saved and that no living process holds. An empty answer: nothing
