@@ -27,6 +27,35 @@ using Members = std::array<std::unique_ptr<Method>, most_members>;
 constexpr std::size_t most_groups = 12;
 constexpr std::size_t most_of_group = 10;
 
+/// What is predicted at more limits than the members were asked about: between those, in a straight
+/// line over ln of the limit.
+std::vector<Prediction> refined(std::vector<Prediction> asked, const std::vector<double>& limits) {
+  if (asked.size() == limits.size()) return asked;
+  std::vector<Prediction> out;
+  std::size_t right = 1;
+  for (double limit : limits) {
+    while (right + 1 < asked.size() && asked[right].limit_w < limit)
+      ++right;
+    const Prediction& a = asked[right - 1];
+    const Prediction& b = asked[right];
+    const double share = std::log(limit / a.limit_w) / std::log(b.limit_w / a.limit_w);
+    const auto between = [&](double Prediction::*field) {
+      return std::lerp(a.*field, b.*field, share);
+    };
+    out.push_back({limit,
+                   between(&Prediction::log_time),
+                   between(&Prediction::log_power),
+                   between(&Prediction::var_time),
+                   between(&Prediction::var_power),
+                   between(&Prediction::cov),
+                   between(&Prediction::tail_time),
+                   between(&Prediction::tail_energy),
+                   between(&Prediction::tail_edp),
+                   {}});
+  }
+  return out;
+}
+
 class Ensemble : public Method {
  public:
   explicit Ensemble(std::shared_ptr<CurveFits> fits)
@@ -48,9 +77,12 @@ class Ensemble : public Method {
   std::vector<Prediction> predict(const Target& target) override {
     const Calibration calibration = calibrate(target);
     const Target possible = plausible(target);
+    Target asked = possible;
+    asked.limits = thinned(possible.limits, most_limits);
     std::vector<Prediction> out;
-    for (const MemberPredictions& members : ask(foreign(target) ? foreign_ : own_, possible))
+    for (const MemberPredictions& members : ask(foreign(target) ? foreign_ : own_, asked))
       out.push_back(mixture_of(members, calibration, possible.noise));
+    out = refined(std::move(out), possible.limits);
     make_possible(out, possible);
     if (const CurvePoint* top = base_of(possible)) {
       for (Prediction& p : out)
@@ -130,7 +162,7 @@ class Ensemble : public Method {
     key.push_back(known ? 1 : 0);
     const auto [at, added] = trials_.try_emplace({target.probes.gpu, key});
     if (added) at->second = trials(target, known);
-    if (neighbors_of(train_, target).empty()) return uncalibrated(law_alone);
+    if (train_.empty()) return uncalibrated(law_alone);
     std::vector<Trial> like = at->second;
     const Traits traits = traits_of(target);
     for (Trial& trial : like)
@@ -187,7 +219,7 @@ class Ensemble : public Method {
           });
       if (!other.probes.find(nearest->limit_w)) other.probes.points.push_back(*nearest);
     }
-    for (const CurvePoint& p : n.points) {
+    for (const CurvePoint& p : thinned(n.points, most_limits)) {
       if (!other.probes.find(p.limit_w)) other.limits.push_back(p.limit_w);
     }
     return other;

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace ergo {
 
@@ -30,11 +33,14 @@ class Physical : public Method {
   explicit Physical(std::shared_ptr<CurveFits> fits) : fits_(std::move(fits)) {}
 
   std::string_view name() const override { return "physical"; }
-  void fit(const Training& train) override { train_ = train; }
+  void fit(const Training& train) override {
+    train_ = train;
+    priors_.clear();
+  }
 
   std::vector<Prediction> predict(const Target& target) override {
     const double highest = target.range.highest_w;
-    const Belief prior = learned_prior(target);
+    const Belief& prior = prior_for(target);
     Fit found = physics::fit(prior, observations_of(target.probes.points, highest),
                              {std::hypot(law().noise, target.noise), law().noise});
     if (target.probes.points.empty()) {
@@ -71,6 +77,18 @@ class Physical : public Method {
             c(0, 0) + 4e-4, c(1, 1) + 4e-4, c(0, 1)};
   }
 
+  /// The learned prior depends on the target's card and, where curves of it are known, its
+  /// workload.
+  const Belief& prior_for(const Target& target) {
+    const bool known = std::any_of(train_.begin(), train_.end(), [&](const Curve* c) {
+      return c->workload == target.probes.workload;
+    });
+    const auto [at, added] =
+        priors_.try_emplace({target.probes.gpu, known ? target.probes.workload : std::string()});
+    if (added) at->second = learned_prior(target);
+    return at->second;
+  }
+
   /// The population's belief, moved to where the training curves' parameters lie (one step of
   /// expectation maximisation; workloads count equally).
   Belief learned_prior(const Target& target) {
@@ -78,10 +96,15 @@ class Physical : public Method {
     const bool foreign = std::none_of(train_.begin(), train_.end(),
                                       [&](const Curve* c) { return c->gpu == target.probes.gpu; });
     const Belief prior = physics::population(law());
+    std::map<std::string, double> highest;
+    for (const Curve* curve : train_) {
+      double& limit = highest[curve->gpu];
+      limit = std::max(limit, curve->highest());
+    }
     std::vector<std::pair<const Fit*, double>> fits;
     for (const Neighbor& n : neighbors_of(train_, target)) {
       if (n.points.size() < 3) continue;
-      fits.emplace_back(&fits_->of(*n.curve, range_of(train_, n.curve->gpu).highest_w),
+      fits.emplace_back(&fits_->of(*n.curve, highest[n.curve->gpu]),
                         n.weight * (n.same_workload ? law().same_workload : 1.0));
     }
     if (fits.empty()) return prior;
@@ -113,6 +136,7 @@ class Physical : public Method {
 
   std::shared_ptr<CurveFits> fits_;
   Training train_;
+  std::map<std::pair<std::string, std::string>, Belief> priors_;  ///< by GPU and known workload
 };
 
 }  // namespace
@@ -120,9 +144,9 @@ class Physical : public Method {
 const Fit& CurveFits::of(const Curve& curve, double highest_w) {
   const auto [at, added] = fits_.try_emplace({&curve, highest_w});
   if (added) {
-    at->second =
-        physics::fit(physics::population(constants_.law), observations_of(curve.points, highest_w),
-                     {constants_.law.noise, constants_.law.noise});
+    at->second = physics::fit(physics::population(constants_.law),
+                              observations_of(condensed(curve.points, most_limits), highest_w),
+                              {constants_.law.noise, constants_.law.noise});
   }
   return at->second;
 }

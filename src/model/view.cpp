@@ -76,6 +76,24 @@ CurvePoint interpolate_or_hold(const std::vector<CurvePoint>& points, double lim
           std::lerp(a.log_power, b.log_power, share)};
 }
 
+std::vector<CurvePoint> condensed(const std::vector<CurvePoint>& points, std::size_t most) {
+  if (points.size() <= most) return points;
+  std::vector<CurvePoint> out;
+  for (std::size_t group = 0; group < most; ++group) {
+    const std::size_t first = group * points.size() / most;
+    const std::size_t end = (group + 1) * points.size() / most;
+    CurvePoint mean;
+    for (std::size_t i = first; i < end; ++i) {
+      const double share = 1.0 / static_cast<double>(end - first);
+      mean.limit_w += share * points[i].limit_w;
+      mean.log_time += share * points[i].log_time;
+      mean.log_power += share * points[i].log_power;
+    }
+    out.push_back(mean);
+  }
+  return out;
+}
+
 const CurvePoint* base_of(const Target& target) {
   return target.probes.points.empty() ? nullptr : &target.probes.points.back();
 }
