@@ -82,8 +82,13 @@ Result<std::vector<PredictedRow>> predict_table(const SweepTable& train, const S
     Target target{
         curve, {shown.front(), shown.back()}, options.limits.empty() ? shown : options.limits};
     std::sort(target.limits.begin(), target.limits.end());
-    target.range.lowest_w = std::min(target.range.lowest_w, target.limits.front());
-    target.range.highest_w = std::max(target.range.highest_w, target.limits.back());
+    const bool known = std::any_of(training.begin(), training.end(),
+                                   [&](const Curve* c) { return c->gpu == curve.gpu; });
+    if (!known) {
+      // Only the probes show this card: where its range ends, the question says.
+      target.range.lowest_w = std::min(target.range.lowest_w, target.limits.front());
+      target.range.highest_w = std::max(target.range.highest_w, target.limits.back());
+    }
     for (const Prediction& p : predict_curve(**method, target))
       rows.push_back({curve.gpu, curve.workload, curve.config, p});
   }

@@ -34,8 +34,8 @@ struct PredictedRow {
 
 /// For each (gpu, workload, config) of `probes`, in order, every limit, ascending. Rows of `train`
 /// (may be empty) about a probed (gpu, workload, config) are not used: its probes are all that is
-/// known of it. The highest limit that the tables show for a GPU is taken for its default. Errors:
-/// invalid_argument.
+/// known of it. The highest limit that the tables show for a GPU is taken for its default; of a GPU
+/// that only the probes show, that of `options.limits` if it is higher. Errors: invalid_argument.
 Result<std::vector<PredictedRow>> predict_table(const SweepTable& train, const SweepTable& probes,
                                                 const PredictOptions& options = {});
 

@@ -162,6 +162,51 @@ TEST(Predict, ACliffThatMayBeginBelowTheLowestProbeIsInTheInterval) {
   }
 }
 
+TEST(Predict, AGridOfSingleWattsIsPredictedLikeACoarseOne) {
+  Card fine;
+  fine.limits.clear();
+  for (int watts = 100; watts <= 250; ++watts)
+    fine.limits.push_back(watts);
+  const SweepTable coarse = generated::sweeps(Card{});
+  const SweepTable dense = generated::sweeps(fine);
+  const SweepTable probes = generated::only(coarse, "work5", {125, 250});
+  const auto few = predict_table(generated::without(coarse, "work5"), probes);
+  const auto many = predict_table(generated::without(dense, "work5"), probes);
+  ASSERT_TRUE(few.ok() && many.ok());
+  ASSERT_EQ(many->size(), fine.limits.size());
+  for (const PredictedRow& row : *few) {
+    const double limit = row.prediction.limit_w;
+    const auto& same = (*many)[static_cast<std::size_t>(limit - 100)].prediction;
+    EXPECT_EQ(same.limit_w, limit);
+    EXPECT_NEAR(same.log_time, row.prediction.log_time, 0.02) << limit;
+    EXPECT_NEAR(same.log_power, row.prediction.log_power, 0.02) << limit;
+    EXPECT_GT(same.var_time, 0) << limit;
+  }
+  for (std::size_t i = 0; i < many->size(); i += 13) {
+    const Prediction& among_many = (*many)[i].prediction;
+    const auto asked =
+        predict_table(generated::without(dense, "work5"), probes, {{among_many.limit_w}, "ergo"});
+    ASSERT_TRUE(asked.ok());
+    const Prediction& alone = asked->front().prediction;
+    EXPECT_NEAR(among_many.log_time, alone.log_time, 0.003) << alone.limit_w;
+    EXPECT_NEAR(among_many.log_power, alone.log_power, 0.003) << alone.limit_w;
+    EXPECT_NEAR(among_many.var_time / alone.var_time, 1.0, 0.2) << alone.limit_w;
+  }
+}
+
+TEST(Predict, WhichLimitsAreAskedForChangesNothingOnAKnownCard) {
+  const SweepTable table = generated::sweeps(Card{});
+  const SweepTable train = generated::without(table, "work5");
+  const SweepTable probes = generated::only(table, "work5", {125, 250});
+  const auto plain = predict_table(train, probes, {{150}, "ergo"});
+  const auto wide = predict_table(train, probes, {{10, 150, 5000}, "ergo"});
+  ASSERT_TRUE(plain.ok() && wide.ok());
+  ASSERT_EQ(wide->size(), 3U);
+  EXPECT_DOUBLE_EQ((*wide)[1].prediction.log_time, plain->front().prediction.log_time);
+  EXPECT_DOUBLE_EQ((*wide)[1].prediction.log_power, plain->front().prediction.log_power);
+  EXPECT_DOUBLE_EQ((*wide)[1].prediction.var_time, plain->front().prediction.var_time);
+}
+
 TEST(Predict, RowsOfTheTrainingTableAboutTheProbedWorkAreNotUsed) {
   const SweepTable table = generated::sweeps(Card{});
   const SweepTable probes = generated::only(table, "work4", {250});
