@@ -83,8 +83,22 @@ std::optional<NextProbe> best_probe(const Scenarios& scenarios,
   return best;
 }
 
+/// The limits to choose from: those asked for below the default, and the default.
+std::vector<double> candidates(const std::vector<double>& shown,
+                               const std::vector<double>& wanted) {
+  if (wanted.empty()) return shown;
+  std::vector<double> limits{shown.back()};
+  for (double limit : wanted) {
+    if (limit < shown.back() && limit > 0) limits.push_back(limit);
+  }
+  std::sort(limits.begin(), limits.end());
+  limits.erase(std::unique(limits.begin(), limits.end()), limits.end());
+  return limits;
+}
+
 /// What is missing before anything can be said about this curve.
-std::optional<Error> missing_measurement(const Curve& curve, const std::vector<double>& limits) {
+std::optional<Error> missing_measurement(const Curve& curve, const std::vector<double>& limits,
+                                         const AdviseOptions& options) {
   const double top = limits.back();
   if (!curve.find(top)) {
     return Error{
@@ -92,6 +106,12 @@ std::optional<Error> missing_measurement(const Curve& curve, const std::vector<d
         fmt::format("not measured under the default limit of {} W, which savings are relative to",
                     shortest(top)),
         fmt::format("measure it under {} W", shortest(top))};
+  }
+  if (limits.size() < 2 && !options.limits.empty()) {
+    return Error{Errc::unavailable,
+                 fmt::format("none of the limits to choose from is below the default of {} W",
+                             shortest(top)),
+                 "name lower limits, or none: then those in the data"};
   }
   if (limits.size() < 2) {
     return Error{
@@ -155,8 +175,9 @@ std::size_t choose(Method& method, const Target& target, const std::vector<Predi
   return static_cast<std::size_t>(at - target.limits.begin());
 }
 
-Advice advice_for(const Curve& curve, Method& method, const std::vector<double>& limits,
+Advice advice_for(const Curve& curve, Method& method, const std::vector<double>& shown,
                   const AdviseOptions& options) {
+  const std::vector<double> limits = candidates(shown, options.limits);
   Advice advice;
   advice.gpu = curve.gpu;
   advice.workload = curve.workload;
@@ -164,13 +185,13 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   advice.measured = curve.points.size();
   advice.default_limit_w = limits.back();
   advice.host_w = curve.host_w;
-  advice.refusal = missing_measurement(curve, limits);
+  advice.refusal = missing_measurement(curve, limits, options);
   if (advice.refusal) return advice;
   advice.repeat_w = doubtful(curve);
 
   const double host_w = curve.host_w.value_or(0.0);
   const Decision decision{options.objective, options.max_slowdown, host_w, judged_by_runs};
-  const Target target{curve, {limits.front(), limits.back()}, limits};
+  const Target target{curve, {std::min(shown.front(), limits.front()), limits.back()}, limits};
   const auto predictions = predict_curve(method, target);
   const auto known = taken_as_known(predictions, curve);
   const std::size_t choice = choose(method, target, known, decision);
@@ -193,19 +214,6 @@ Advice advice_for(const Curve& curve, Method& method, const std::vector<double>&
   return advice;
 }
 
-/// The limits to choose from: those asked for below the default, and the default.
-std::vector<double> candidates(const std::vector<double>& shown,
-                               const std::vector<double>& wanted) {
-  if (wanted.empty()) return shown;
-  std::vector<double> limits{shown.back()};
-  for (double limit : wanted) {
-    if (limit < shown.back() && limit > 0) limits.push_back(limit);
-  }
-  std::sort(limits.begin(), limits.end());
-  limits.erase(std::unique(limits.begin(), limits.end()), limits.end());
-  return limits;
-}
-
 }  // namespace
 
 Result<std::vector<Advice>> advise(const SweepTable& table, const AdviseOptions& options) {
@@ -223,8 +231,7 @@ Result<std::vector<Advice>> advise(const SweepTable& table, const AdviseOptions&
       if (&other != &curve) train.push_back(&other);
     }
     (*method)->fit(train);
-    const auto shown = limits_of(curves, curve.gpu);
-    out.push_back(advice_for(curve, **method, candidates(shown, options.limits), options));
+    out.push_back(advice_for(curve, **method, limits_of(curves, curve.gpu), options));
   }
   return out;
 }

@@ -92,14 +92,16 @@ double Scenarios::cost(const Curve& truth, std::size_t choice) const {
 
 double Scenarios::expected_loss(std::size_t choice) const {
   double loss = 0;
-  for (const Curve& truth : curves_) {
-    const double chosen = cost(truth, choice);
-    double least = chosen;
-    for (std::size_t i = 0; i < predictions_.size(); ++i)
-      least = std::min(least, cost(truth, i));
-    loss += chosen - least;
-  }
+  for (const Curve& truth : curves_)
+    loss += cost(truth, choice) - cost(truth, decide(known(truth), decision_));
   return loss / scenario_count;
+}
+
+std::vector<Prediction> Scenarios::known(const Curve& truth) const {
+  std::vector<Prediction> out;
+  for (std::size_t i = 0; i < predictions_.size(); ++i)
+    out.push_back({predictions_[i].limit_w, truth.log_time[i], truth.log_power[i]});
+  return out;
 }
 
 std::vector<Prediction> Scenarios::updated(const Curve& truth, std::size_t probe) const {

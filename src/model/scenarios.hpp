@@ -16,8 +16,8 @@ class Scenarios {
   /// under `seed`.
   Scenarios(std::vector<Prediction> predictions, const Decision& decision, std::uint64_t seed);
 
-  /// Mean over the scenarios of cost(choice) - least cost, a fraction of the cost under the highest
-  /// limit.
+  /// Mean over the scenarios of the cost of `choice` over that of the choice made when every limit
+  /// is known, a fraction of the cost under the highest limit.
   [[nodiscard]] double expected_loss(std::size_t choice) const;
 
   /// How much lower the expected cost gets by measuring under the limit of index `probe` before
@@ -31,6 +31,7 @@ class Scenarios {
   };
 
   [[nodiscard]] double cost(const Curve& truth, std::size_t choice) const;
+  [[nodiscard]] std::vector<Prediction> known(const Curve& truth) const;
   [[nodiscard]] std::vector<Prediction> updated(const Curve& truth, std::size_t probe) const;
   [[nodiscard]] double correlation(std::size_t a, std::size_t b) const;
 

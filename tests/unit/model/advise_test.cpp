@@ -179,6 +179,34 @@ TEST(Advise, CountsHostEnergyWhereTheTableHasIt) {
   EXPECT_GT(*b.limit_w, *a.limit_w);
 }
 
+TEST(Advise, NeverAsksForMoreWhereEveryLimitIsMeasured) {
+  const SweepTable table = generated::sweeps(Card{}, 8, 0.01);
+  for (const double slowdown : {0.0, 0.02, 0.03, 0.05, 0.1}) {
+    for (const Objective objective : {Objective::energy, Objective::edp, Objective::ed2p}) {
+      AdviseOptions options;
+      options.objective = objective;
+      options.max_slowdown = slowdown;
+      const auto all = advise(table, options);
+      ASSERT_TRUE(all.ok());
+      for (const Advice& a : *all) {
+        EXPECT_FALSE(a.refusal) << a.workload << " " << slowdown << " " << a.refusal->message;
+        EXPECT_NEAR(a.expected_loss, 0.0, 1e-9) << a.workload << " " << slowdown;
+        EXPECT_FALSE(a.next) << a.workload;
+      }
+    }
+  }
+}
+
+TEST(Advise, LimitsToChooseFromThatAreNoneAreNamed) {
+  AdviseOptions options;
+  options.limits = {250, 300};
+  const auto all = advise(generated::sweeps(Card{}), options);
+  ASSERT_TRUE(all.ok());
+  ASSERT_TRUE(all->front().refusal);
+  EXPECT_THAT(all->front().refusal->message, HasSubstr("below the default of 250 W"));
+  EXPECT_THAT(all->front().refusal->remedy, HasSubstr("lower limits"));
+}
+
 TEST(Advise, IsDeterministic) {
   const SweepTable table = with_probes(generated::sweeps(Card{}, 8, 0.02), "work3", {250});
   AdviseOptions options;
