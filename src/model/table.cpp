@@ -21,7 +21,12 @@ constexpr std::string_view header_remedy =
     "repeat,tdp_w,idle_w,utilization,"
     "host_energy_j,clock_mhz optional";
 
-enum class Range { any, positive, not_negative };
+enum class Range { positive, not_negative };
+
+/// Beyond these a product of time and energy cannot be told from 0 or from infinity.
+constexpr double least_value = 1e-60;
+constexpr double most_value = 1e60;
+constexpr std::string_view row_remedy = "mend the row or leave it out";
 
 /// A numeric column: where its value goes in a row, and what values it may have.
 struct NumberColumn {
@@ -84,7 +89,10 @@ class Reader {
       if (!row) return row.error();
       table.push_back(std::move(row).value());
     }
-    if (table.empty()) return bad_line(name_, header_line_, "the table has no rows");
+    if (table.empty()) {
+      return bad_line(name_, header_line_, "the table has no rows",
+                      "write one row per measurement below the header");
+    }
     return table;
   }
 
@@ -120,7 +128,9 @@ class Reader {
 
   Result<void> store(SweepRow& row, const std::string& column, const std::string& value,
                      int line) const {
-    const auto fail = [&](const std::string& what) { return bad_line(name_, line, what); };
+    const auto fail = [&](const std::string& what) {
+      return bad_line(name_, line, what, row_remedy);
+    };
     if (column == "gpu" || column == "workload" || column == "config") {
       std::string& target = column == "gpu"        ? row.gpu
                             : column == "workload" ? row.workload
@@ -141,6 +151,9 @@ class Reader {
       return fail(fmt::format("{} = {} must be above 0", column, value));
     }
     if (*number < 0) return fail(fmt::format("{} = {} must not be negative", column, value));
+    if (*number > most_value || (*number < least_value && known->range == Range::positive)) {
+      return fail(fmt::format("{} = {} is no measurement", column, value));
+    }
     if (column == "repeat" && (*number != static_cast<int>(std::min(*number, 1e9)))) {
       return fail(fmt::format("repeat = {} is not a whole number", value));
     }
