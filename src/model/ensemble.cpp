@@ -78,7 +78,7 @@ class Ensemble : public Method {
     const Calibration calibration = calibrate(target);
     const Target possible = plausible(target);
     Target asked = possible;
-    asked.limits = thinned(possible.limits, most_limits);
+    asked.limits = thinned(possible.limits, enough_limits);
     std::vector<Prediction> out;
     for (const MemberPredictions& members : ask(foreign(target) ? foreign_ : own_, asked))
       out.push_back(mixture_of(members, calibration, possible.noise));
@@ -219,7 +219,7 @@ class Ensemble : public Method {
           });
       if (!other.probes.find(nearest->limit_w)) other.probes.points.push_back(*nearest);
     }
-    for (const CurvePoint& p : thinned(n.points, most_limits)) {
+    for (const CurvePoint& p : thinned(n.points, enough_limits)) {
       if (!other.probes.find(p.limit_w)) other.limits.push_back(p.limit_w);
     }
     return other;

@@ -145,7 +145,7 @@ const Fit& CurveFits::of(const Curve& curve, double highest_w) {
   const auto [at, added] = fits_.try_emplace({&curve, highest_w});
   if (added) {
     at->second = physics::fit(physics::population(constants_.law),
-                              observations_of(condensed(curve.points, most_limits), highest_w),
+                              observations_of(condensed(curve.points, enough_limits), highest_w),
                               {constants_.law.noise, constants_.law.noise});
   }
   return at->second;

@@ -24,8 +24,8 @@ constexpr std::string_view header_remedy =
 enum class Range { positive, not_negative };
 
 /// Beyond these a product of time and energy cannot be told from 0 or from infinity.
-constexpr double least_value = 1e-60;
-constexpr double most_value = 1e60;
+constexpr double smallest_value = 1e-60;
+constexpr double largest_value = 1e60;
 constexpr std::string_view row_remedy = "mend the row or leave it out";
 
 /// A numeric column: where its value goes in a row, and what values it may have.
@@ -151,7 +151,7 @@ class Reader {
       return fail(fmt::format("{} = {} must be above 0", column, value));
     }
     if (*number < 0) return fail(fmt::format("{} = {} must not be negative", column, value));
-    if (*number > most_value || (*number < least_value && known->range == Range::positive)) {
+    if (*number > largest_value || (*number < smallest_value && known->range == Range::positive)) {
       return fail(fmt::format("{} = {} is no measurement", column, value));
     }
     if (column == "repeat" && (*number != static_cast<int>(std::min(*number, 1e9)))) {

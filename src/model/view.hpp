@@ -45,7 +45,7 @@ std::vector<T> thinned(const std::vector<T>& items, std::size_t most) {
 }
 
 /// Of a finer grid than the curves have shape, this many limits say all.
-inline constexpr std::size_t most_limits = 48;
+inline constexpr std::size_t enough_limits = 48;
 
 /// At most `most` points: means over neighbouring limits.
 std::vector<CurvePoint> condensed(const std::vector<CurvePoint>& points, std::size_t most);
