@@ -2,6 +2,7 @@
 // on training curves that it had not seen, as a function of the limit and of the headroom between
 // limit and power.
 
+#include "model/configs.hpp"
 #include "model/methods.hpp"
 #include "model/physical.hpp"
 #include "model/view.hpp"
@@ -23,6 +24,7 @@ struct Residual {
   double log_headroom = 0.0;  ///< of limit / power under the highest limit
   const std::string* workload = nullptr;
   const void* curve = nullptr;
+  ConfigPlace config{};
   double time = 0.0;
   double power = 0.0;
 };
@@ -32,7 +34,8 @@ double covariance(const Kernel& k, const Residual& a, const Residual& b) {
   const double dh = (a.log_headroom - b.log_headroom) / k.headroom_length;
   const double near_limit = std::exp(-0.5 * dl * dl);
   double value = k.shared * k.shared * near_limit * std::exp(-0.5 * dh * dh);
-  if (*a.workload == *b.workload) value += k.workload * k.workload * near_limit;
+  if (*a.workload == *b.workload)
+    value += k.workload * k.workload * near_limit * closeness(a.config, b.config);
   if (a.curve == b.curve) {
     const double dc = (a.log_limit - b.log_limit) / k.curve_length;
     value += k.curve * k.curve * std::exp(-0.5 * dc * dc);
@@ -50,6 +53,7 @@ class GaussianProcess : public Method {
     train_ = train;
     law_->fit(train);
     learned_.clear();
+    space_ = ConfigSpace(train);
   }
 
   std::vector<Prediction> predict(const Target& target) override {
@@ -143,13 +147,14 @@ class GaussianProcess : public Method {
     return belief;
   }
 
-  static Residual place(const Target& target, double limit_w) {
+  [[nodiscard]] Residual place(const Target& target, double limit_w) const {
     const CurvePoint* base = base_of(target);
     const double power = base != nullptr ? base->log_power : std::log(target.range.highest_w);
     return {std::log(limit_w / target.range.highest_w),
             std::log(limit_w) - power,
             &target.probes.workload,
             &target,
+            space_.place(target.probes.config),
             0,
             0};
   }
@@ -215,6 +220,7 @@ class GaussianProcess : public Method {
     Target other;
     other.probes.gpu = target.probes.gpu;
     other.probes.workload = n.curve->workload;
+    other.probes.config = n.curve->config;
     other.range = target.range;
     for (const CurvePoint& probe : target.probes.points) {
       const auto nearest =
@@ -232,6 +238,7 @@ class GaussianProcess : public Method {
   Kernel kernel_;
   std::unique_ptr<Method> law_;
   Training train_;
+  ConfigSpace space_;
   std::map<std::pair<std::string, std::vector<double>>, Learned> learned_;
 };
 

@@ -1,5 +1,7 @@
 #include "model/view.hpp"
 
+#include "model/configs.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -19,6 +21,20 @@ std::vector<CurvePoint> carried_over(const Curve& curve, const LimitRange& from,
         {limit, p.log_time, p.log_power - std::log(p.limit_w) + std::log(limit), p.clock_mhz});
   }
   return points;
+}
+
+/// Of the target's own workload, configurations that are like its own count most. Across workloads
+/// the numbers say nothing: a batch of 8 is small for one network and large for another.
+void prefer_close_configs(std::vector<Neighbor>& neighbors, const std::string& config) {
+  constexpr double unlike = 0.02;  // what a far configuration still counts
+  Training curves;
+  for (const Neighbor& n : neighbors)
+    curves.push_back(n.curve);
+  const ConfigSpace space(curves);
+  const ConfigPlace own = space.place(config);
+  for (Neighbor& n : neighbors) {
+    if (n.same_workload) n.weight = unlike + closeness(own, space.place(n.curve->config));
+  }
 }
 
 }  // namespace
@@ -48,11 +64,12 @@ std::vector<Neighbor> neighbors_of(const Training& train, const Target& target) 
                            curve->workload == target.probes.workload, 1.0});
     }
   }
-  std::map<std::pair<std::string, std::string>, double> curves_of_workload;
+  prefer_close_configs(neighbors, target.probes.config);
+  std::map<std::pair<std::string, std::string>, double> of_workload;
   for (const Neighbor& n : neighbors)
-    curves_of_workload[{n.curve->gpu, n.curve->workload}] += 1.0;
+    of_workload[{n.curve->gpu, n.curve->workload}] += n.weight;
   for (Neighbor& n : neighbors)
-    n.weight = 1.0 / curves_of_workload[{n.curve->gpu, n.curve->workload}];
+    n.weight /= of_workload[{n.curve->gpu, n.curve->workload}];
   return neighbors;
 }
 

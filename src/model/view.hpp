@@ -15,7 +15,7 @@ struct Neighbor {
   std::vector<CurvePoint> points;
   bool same_workload = false;
   double weight = 1.0;  ///< curves of one workload share one weight, so that many batch sizes do
-                        ///< not outvote others
+                        ///< not outvote others; of the target's own, like configurations the most
 };
 
 /// Curves of the target's own GPU when there are any, else those of all others.
