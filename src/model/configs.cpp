@@ -14,7 +14,7 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// ln of each positive number in the label by the letters before it: "bs64-lr0.1" holds bs and lr.
+/// ln of each positive number in the label by the letters before it: "bs64-lr=0.1" holds bs and lr.
 std::map<std::string, double> numbers_in(const std::string& label) {
   std::map<std::string, double> found;
   std::string name;
@@ -22,7 +22,7 @@ std::map<std::string, double> numbers_in(const std::string& label) {
     if (!is_digit(label[i])) {
       if (is_letter(label[i])) {
         name += label[i];
-      } else if (label[i] != '=' && label[i] != ' ') {
+      } else if (label[i] != '=' && label[i] != '_' && label[i] != ' ') {
         name.clear();
       }
       ++i;
