@@ -31,6 +31,30 @@ Result<void> print_limit_plan(const Environment& environment, const HostRecord& 
   return {};
 }
 
+std::vector<std::string> left_over_limits(const Environment& environment,
+                                          const std::vector<GpuIdentity>& gpus) {
+  std::vector<std::string> texts;
+  if (gpus.empty()) return texts;
+  for (const control::SavedState& state : control::left_over(environment)) {
+    const control::SavedLimit& saved = state.saved;
+    const auto gpu = std::find_if(gpus.begin(), gpus.end(),
+                                  [&](const GpuIdentity& one) { return one.uuid == saved.uuid; });
+    // One that died before its first write has changed nothing.
+    if (gpu == gpus.end() || gpu->power_limit_w == saved.found.value()) continue;
+    texts.push_back(fmt::format(
+        "gpu{}: process {} died and left the power limit at {:g} W; it had found {:g} W: {} limits "
+        "restore",
+        gpu->index, saved.pid, saved.asked.value(), saved.found.value(),
+        state.of_root ? "sudo ergo" : control::ergo_as_typed()));
+  }
+  return texts;
+}
+
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes)
+    std::cerr << "note: " << note << "\n";
+}
+
 Error no_gpu(const Error& why) {
   if (!why.remedy.empty()) return why;
   return {why.code, why.message,
@@ -95,6 +119,21 @@ class LimitedSweep::Watched final : public CellGuard {
   std::unique_ptr<LimitGuard> guard_;
 };
 
+/// A cell's run under a limit that somebody else left.
+class LimitedSweep::Unlimited final : public CellGuard {
+ public:
+  Unlimited(std::vector<std::string> warnings, std::unique_ptr<CellGuard> next)
+      : warnings_(std::move(warnings)), next_(std::move(next)) {}
+  void inspect(RunRecord& record) override {
+    record.warnings.insert(record.warnings.end(), warnings_.begin(), warnings_.end());
+    if (next_) next_->inspect(record);
+  }
+
+ private:
+  std::vector<std::string> warnings_;
+  std::unique_ptr<CellGuard> next_;
+};
+
 RunEvents& LimitedSweep::run_events() {
   return checking_.emplace(current_, next_.run_events());
 }
@@ -103,7 +142,13 @@ Result<std::unique_ptr<CellGuard>> LimitedSweep::prepare(const GridCell& cell) {
   auto guard = guard_cell(cell, environment_, host_);
   if (!guard) return guard.error();
   if (*guard) return std::unique_ptr<CellGuard>(new Watched(*this, std::move(*guard)));
-  return next_.prepare(cell);
+  if (!left_over_) {
+    left_over_ = left_over_limits(environment_, host_.gpus);
+    if (!quiet_) print_notes(*left_over_);
+  }
+  auto next = next_.prepare(cell);
+  if (!next || left_over_->empty()) return next;
+  return std::unique_ptr<CellGuard>(new Unlimited(*left_over_, std::move(*next)));
 }
 
 }  // namespace ergo::cli

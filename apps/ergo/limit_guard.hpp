@@ -40,6 +40,14 @@ class LimitGuard final : public CellGuard {
 /// Checks that the GPUs of `host` take the limit, and prints what setting it would change.
 Result<void> print_limit_plan(const Environment& environment, const HostRecord& host, Watts limit);
 
+/// What a process that died has left set on these GPUs, and the command that puts it right: one
+/// text for each GPU, as a rule none.
+std::vector<std::string> left_over_limits(const Environment& environment,
+                                          const std::vector<GpuIdentity>& gpus);
+
+/// Prints notes to stderr.
+void print_notes(const std::vector<std::string>& notes);
+
 /// Why no GPU can be asked, with what to do about it.
 Error no_gpu(const Error& why);
 
@@ -76,12 +84,12 @@ class CheckingEvents final : public RunEvents {
 };
 
 /// The events of a sweep, with the power limit of each cell set and watched while it runs. Cells
-/// without the axis `power_limit_w` pass through.
+/// without the axis `power_limit_w` pass through, with a warning where a limit was left set.
 class LimitedSweep final : public SweepEvents {
  public:
-  /// `host`: Runner::host(). `next` must outlive the object.
-  LimitedSweep(Environment environment, HostRecord host, SweepEvents& next)
-      : environment_(std::move(environment)), host_(std::move(host)), next_(next) {}
+  /// `host`: Runner::host(). `next` must outlive the object. `quiet`: notes go into records only.
+  LimitedSweep(Environment environment, HostRecord host, SweepEvents& next, bool quiet = false)
+      : environment_(std::move(environment)), host_(std::move(host)), next_(next), quiet_(quiet) {}
 
   void on_run(std::size_t number, std::size_t total, const GridCell& cell, int repeat) override {
     next_.on_run(number, total, cell, repeat);
@@ -97,12 +105,15 @@ class LimitedSweep final : public SweepEvents {
 
  private:
   class Watched;
+  class Unlimited;
 
   Environment environment_;
   HostRecord host_;
   SweepEvents& next_;
+  bool quiet_;
   LimitGuard* current_ = nullptr;  ///< of the cell that runs
   std::optional<CheckingEvents> checking_;
+  std::optional<std::vector<std::string>> left_over_;
 };
 
 }  // namespace ergo::cli

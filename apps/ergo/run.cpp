@@ -73,6 +73,7 @@ class RunSession {
   ExperimentRecord record_;
   std::optional<Store> store_;
   std::unique_ptr<LimitGuard> limit_;
+  std::vector<std::string> left_over_;  ///< limits that others left set
   std::int64_t experiment_ = 0;
   int exit_code_ = 0;
   bool stopped_ = false;
@@ -90,7 +91,10 @@ Result<void> RunSession::open_store() {
 }
 
 Result<void> RunSession::set_power_limit() {
-  if (flags_.power_limit.empty()) return {};
+  if (flags_.power_limit.empty()) {
+    left_over_ = left_over_limits(Environment::from_process(), record_.host.gpus);
+    return {};
+  }
   const auto watts = parse_watts("--power-limit", flags_.power_limit);
   if (!watts) return watts.error();
   auto limit = LimitGuard::set(Environment::from_process(), record_.host, *watts);
@@ -163,6 +167,8 @@ Result<std::optional<int>> RunSession::run_once(int index, bool warmup) {
   progress.clear();
   if (!outcome) return outcome.error();
   if (limit_) limit_->inspect(outcome->record);
+  outcome->record.warnings.insert(outcome->record.warnings.end(), left_over_.begin(),
+                                  left_over_.end());
   if (budget_stop) outcome->record.warnings.push_back(*budget_stop);
   if (!flags_.budget.empty() && !outcome->record.total.measured && !outcome->record.total.estimated)
     outcome->record.warnings.emplace_back("the budget could not be watched: no energy is known");
@@ -202,6 +208,7 @@ Result<void> RunSession::write_reports() {
 }
 
 Result<int> RunSession::plan() const {
+  print_notes(left_over_limits(Environment::from_process(), record_.host.gpus));
   if (!flags_.power_limit.empty()) {
     const auto watts = parse_watts("--power-limit", flags_.power_limit);
     if (!watts) return watts.error();

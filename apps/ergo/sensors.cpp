@@ -3,6 +3,7 @@
 #include "ergo/report/format.hpp"
 #include "ergo/sensors/probe.hpp"
 #include "ergo/sensors/registry.hpp"
+#include "limit_guard.hpp"
 #include "verbs.hpp"
 
 #include <fmt/format.h>
@@ -181,6 +182,8 @@ int run_sensors(const SensorsFlags& flags) {
   Discovery found = discover(context);
   const std::vector<Probed> probed = probe_all(found, flags.quick, clock);
   const HostRecord host = describe_host(context.environment, found.gpus);
+  for (std::string& text : left_over_limits(context.environment, host.gpus))
+    found.warnings.push_back(std::move(text));
   flags.json ? print_json(host, found, probed) : print_text(host, found, probed);
   return 0;
 }

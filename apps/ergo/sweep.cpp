@@ -153,7 +153,7 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
   if (!store) return store.error();
   Runner runner(Environment::from_process(), std::move(options), clock);
   SweepProgress progress(flags.quiet, clock);
-  LimitedSweep limited(Environment::from_process(), runner.host(), progress);
+  LimitedSweep limited(Environment::from_process(), runner.host(), progress, flags.quiet);
   const auto result = run_sweep(spec, runner, *store, clock, limited);
   if (!result) return result.error();
   const auto record = store->load_experiment(result->experiment);

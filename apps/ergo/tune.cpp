@@ -244,6 +244,7 @@ Result<void> TuneSession::report(const TuneResult& result) {
 
 Result<int> TuneSession::plan() const {
   const HostRecord host = runner_.host();
+  print_notes(left_over_limits(environment_, host.gpus));
   const auto cards = cards_of(environment_, host);
   if (!cards) return cards.error();
   const auto options = tune_options(flags_, *cards);
@@ -268,6 +269,13 @@ Result<int> TuneSession::plan() const {
 }
 
 Result<int> TuneSession::run() {
+  std::vector<std::string> uuids;
+  for (const GpuIdentity& gpu : runner_.host().gpus)
+    uuids.push_back(gpu.uuid);
+  // Before the limit found is read, which all is compared with.
+  const auto recovered = control::recover_left_over(environment_, uuids);
+  if (!recovered) return recovered.error();
+  if (!flags_.quiet) print_notes(*recovered);
   const auto cards = cards_of(environment_, runner_.host());
   if (!cards) return cards.error();
   auto options = tune_options(flags_, *cards);
@@ -290,6 +298,8 @@ Result<int> TuneSession::run() {
   auto outcome = run_tuned(tuner, *cards, result, writer.get());
   if (!outcome) return outcome.error();
   result.report = tuner.report();
+  outcome->record.warnings.insert(outcome->record.warnings.end(), recovered->begin(),
+                                  recovered->end());
   result.run = outcome->record;
   if (outcome->launch_error) {
     print_error(*outcome->launch_error);

@@ -146,8 +146,8 @@ bool await_end(const Orders& orders) {
 bool restore_all_wards(const std::vector<Ward>& wards, const StateFolder& folder) {
   bool all = true;
   for (const Ward& ward : wards) {
-    // The owner may have died between the removal of a file and its message.
-    if (!std::filesystem::exists(folder.file(ward.saved.uuid, SavedLimit::Kind::run))) continue;
+    // A file that is missing says nothing: the owner may have died between its removal and the
+    // message, or somebody may have emptied the folder.
     constexpr int attempts = 5;
     Result<void> back;
     for (int i = 0; i < attempts; ++i) {
@@ -224,6 +224,12 @@ Result<Guardian> Guardian::start(const std::vector<std::string>& command,
       answer ? "the process that watches over the power limit cannot work: " + *answer
              : fmt::format("'{}', which watches over the power limit, did not start", *program),
       {}};
+}
+
+bool Guardian::alive() const {
+  // It says nothing after it is ready: what can be read is the end of the line.
+  pollfd ready{line_.get(), POLLIN, 0};
+  return line_ && ::poll(&ready, 1, 0) == 0;
 }
 
 void Guardian::dismiss() {

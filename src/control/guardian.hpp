@@ -22,6 +22,8 @@ class Guardian {
   static Result<Guardian> start(const std::vector<std::string>& command,
                                 const Environment& environment, std::span<const GpuLock> locks);
 
+  /// False: somebody has ended it.
+  [[nodiscard]] bool alive() const;
   /// Everything is restored: the guardian has heard it, and as a rule has ended, when this returns.
   void dismiss();
   /// Ends the line as the death of this process would: the guardian restores what is still saved.

@@ -81,14 +81,19 @@ Result<SavedLimit> saved_template(const Environment& environment, SavedLimit::Ki
 }  // namespace
 
 struct PowerLimitGuard::State {
-  explicit State(const Environment& environment) : folder(environment) {}
+  State(const Environment& given, const LimitOptions& options)
+      : environment(given), guardian_command(options.guardian), folder(given) {}
 
   [[nodiscard]] Result<void> acquire();
-  [[nodiscard]] Result<void> save_all(const Environment& environment, Watts limit);
+  [[nodiscard]] Result<void> save(const LimitChange& change);
+  [[nodiscard]] Result<void> save_all(Watts limit);
   [[nodiscard]] Result<void> apply_all();
+  void keep_watch();
   Result<void> restore();
   void release();
 
+  Environment environment;
+  std::vector<std::string> guardian_command;
   StateFolder folder;
   std::vector<Card> cards;
   std::vector<GpuLock> locks;
@@ -96,6 +101,7 @@ struct PowerLimitGuard::State {
   std::vector<std::string> warnings;
   std::optional<std::string> problem;
   Guardian guardian;
+  bool unguarded = false;  ///< the guardian was killed, and no other one could be started
   bool active = true;
 };
 
@@ -112,19 +118,49 @@ Result<void> PowerLimitGuard::State::acquire() {
   return {};
 }
 
-Result<void> PowerLimitGuard::State::save_all(const Environment& environment, Watts limit) {
+Result<void> PowerLimitGuard::State::save(const LimitChange& change) {
   auto saved = saved_template(environment, SavedLimit::Kind::run);
   if (!saved) return saved.error();
+  saved->uuid = change.uuid;
+  saved->found = change.found;
+  saved->asked = change.asked;
+  return folder.save(*saved);
+}
+
+Result<void> PowerLimitGuard::State::save_all(Watts limit) {
   for (const Card& card : cards) {
     const auto plan = plan_for(card, limit);
     if (!plan) return plan.error();
-    saved->uuid = card.uuid();
-    saved->found = plan->found;
-    saved->asked = plan->asked;
     changes.push_back(*plan);
-    if (auto kept = folder.save(*saved); !kept) return kept;
+    if (auto kept = save(*plan); !kept) return kept;
   }
   return {};
+}
+
+/// What brings the limits back after a sudden death may itself have been removed or killed.
+void PowerLimitGuard::State::keep_watch() {
+  const auto tell = [this](std::string text) {
+    if (std::find(warnings.begin(), warnings.end(), text) == warnings.end())
+      warnings.push_back(std::move(text));
+  };
+  for (const LimitChange& change : changes) {
+    const auto file = folder.file(change.uuid, SavedLimit::Kind::run);
+    std::error_code failure;
+    if (std::filesystem::exists(file, failure) || failure) continue;
+    auto again = folder.prepare();
+    if (again) again = save(change);
+    tell(again ? fmt::format("somebody removed {}; the limit found is saved again", file.string())
+               : fmt::format("somebody removed {}: {}", file.string(), again.error().message));
+  }
+  if (unguarded || guardian.alive()) return;
+  auto again = Guardian::start(guardian_command, environment, locks);
+  unguarded = !again;
+  tell(again
+           ? "the limit-guardian was killed; another one watches over the power limit now"
+           : fmt::format("the limit-guardian was killed and cannot be started again: after a kill "
+                         "-9 of ergo the limit stays set until '{}'",
+                         restore_command()));
+  if (again) guardian = std::move(*again);
 }
 
 Result<void> PowerLimitGuard::State::apply_all() {
@@ -183,6 +219,7 @@ Watts PowerLimitGuard::enforced() const {
 }
 
 std::optional<std::string> PowerLimitGuard::check() {
+  if (state_->active) state_->keep_watch();
   for (std::size_t i = 0; state_->active && !state_->problem && i < state_->cards.size(); ++i) {
     const LimitChange& change = state_->changes[i];
     const auto now = state_->cards[i].limit();
@@ -212,11 +249,8 @@ Result<void> PowerLimitGuard::change(Watts limit) {
     if (auto allowed = card.check(limit); !allowed) return allowed;
   }
   for (LimitChange& change : s.changes) {
-    auto saved = s.folder.load(change.uuid, SavedLimit::Kind::run);
-    if (!saved) return saved.error();
-    saved->asked = limit;
-    if (auto kept = s.folder.save(*saved); !kept) return kept;
     change.asked = limit;
+    if (auto kept = s.save(change); !kept) return kept;
   }
   return s.apply_all();
 }
@@ -234,13 +268,13 @@ Result<std::unique_ptr<PowerLimitGuard>> set_power_limit(const Environment& envi
   for (const Card& card : *cards) {
     if (auto allowed = card.check(limit); !allowed) return allowed.error();
   }
-  auto state = std::make_unique<PowerLimitGuard::State>(environment);
+  auto state = std::make_unique<PowerLimitGuard::State>(environment, options);
   state->cards = std::move(cards).value();
   // From here on an early return restores and removes whatever was done.
   std::unique_ptr<PowerLimitGuard> guard(new PowerLimitGuard(std::move(state)));
   PowerLimitGuard::State& s = *guard->state_;
   if (auto acquired = s.acquire(); !acquired) return acquired.error();
-  if (auto saved = s.save_all(environment, limit); !saved) return saved.error();
+  if (auto saved = s.save_all(limit); !saved) return saved.error();
   auto guardian = Guardian::start(options.guardian, environment, s.locks);
   if (!guardian) return guardian.error();
   s.guardian = std::move(guardian).value();
@@ -267,9 +301,21 @@ Result<std::vector<LimitChange>> plan_power_limit(const Environment& environment
 
 namespace {
 
+/// What was done to one GPU, and the file that was there before.
+struct Kept {
+  LimitChange change;
+  std::optional<SavedLimit> earlier;
+};
+
+Result<void> undo(const StateFolder& folder, const Card& card, const Kept& kept) {
+  if (auto back = put_back(card, kept.change.found); !back) return back;
+  return kept.earlier ? folder.save(*kept.earlier)
+                      : folder.remove(card.uuid(), SavedLimit::Kind::kept);
+}
+
 /// Saves the limit found unless an earlier one of this boot is saved, and sets the new one.
-Result<LimitChange> keep_on(const Environment& environment, const StateFolder& folder,
-                            const Card& card, Watts limit) {
+Result<Kept> keep_on(const Environment& environment, const StateFolder& folder, const Card& card,
+                     Watts limit) {
   auto plan = plan_for(card, limit);
   if (!plan) return plan.error();
   auto saved = saved_template(environment, SavedLimit::Kind::kept);
@@ -280,15 +326,14 @@ Result<LimitChange> keep_on(const Environment& environment, const StateFolder& f
   saved->uuid = card.uuid();
   saved->found = again ? earlier->found : plan->found;
   saved->asked = limit;
-  if (auto kept = folder.save(*saved); !kept) return kept.error();
-  if (auto applied = apply(card, *plan); !applied) {
+  Kept kept{*plan, again ? std::optional(*earlier) : std::nullopt};
+  if (auto on_disk = folder.save(*saved); !on_disk) return on_disk.error();
+  if (auto applied = apply(card, kept.change); !applied) {
     Error error = applied.error();
-    auto back = put_back(card, plan->found);
-    if (back) back = again ? folder.save(*earlier) : folder.remove(card.uuid(), saved->kind);
-    if (!back) error.message += "; " + back.error().text();
+    if (auto back = undo(folder, card, kept); !back) error.message += "; " + back.error().text();
     return error;
   }
-  return plan;
+  return kept;
 }
 
 }  // namespace
@@ -310,12 +355,22 @@ Result<std::vector<LimitChange>> keep_power_limit(const Environment& environment
     locks.push_back(std::move(lock).value());
     if (auto recovered = recover_dead_run(folder, card); !recovered) return recovered.error();
   }
-  std::vector<LimitChange> changes;
+  std::vector<Kept> all;
   for (const Card& card : *cards) {
-    auto change = keep_on(environment, folder, card, limit);
-    if (!change) return change.error();
-    changes.push_back(std::move(change).value());
+    auto kept = keep_on(environment, folder, card, limit);
+    if (!kept) {
+      Error error = kept.error();
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (auto back = undo(folder, (*cards)[i], all[i]); !back)
+          error.message += "; " + back.error().text();
+      }
+      return error;
+    }
+    all.push_back(std::move(kept).value());
   }
+  std::vector<LimitChange> changes;
+  for (const Kept& kept : all)
+    changes.push_back(kept.change);
   return changes;
 }
 

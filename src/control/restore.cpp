@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace ergo::control {
 
@@ -12,6 +14,7 @@ Result<std::optional<std::string>> recover_dead_run(const StateFolder& folder, c
     if (saved.error().code == Errc::not_found) return std::optional<std::string>();
     return saved.error();
   }
+  if (const auto owner = folder.living_owner(*saved)) return busy(card.uuid(), *owner);
   const auto boot = folder.boot();
   if (!boot) return boot.error();
   const bool this_boot = saved->boot_id == *boot;
@@ -101,12 +104,56 @@ Result<std::vector<Restored>> restore_all(const Environment& environment, bool d
     }
     // A guardian may have been at work until now.
     if (!std::filesystem::exists(state.file)) continue;
+    if (const auto owner = folder.living_owner(state.saved)) {
+      report.push_back({state.saved, Restored::Outcome::in_use, busy(state.saved.uuid, *owner)});
+      continue;
+    }
     report.push_back(restore_one(state, folder, finder, false));
   }
   for (const std::string& text : damaged) {
     report.push_back(failed({}, {Errc::corrupt, text, {}}));
   }
   return report;
+}
+
+Result<std::vector<std::string>> recover_left_over(const Environment& environment,
+                                                   std::span<const std::string> uuids) {
+  const StateFolder folder(environment);
+  CardFinder finder(environment);
+  std::vector<std::string> told;
+  for (const std::string& uuid : uuids) {
+    std::error_code unseen;
+    if (!std::filesystem::exists(folder.file(uuid, SavedLimit::Kind::run), unseen)) continue;
+    const auto lock = folder.lock(uuid);
+    if (!lock) return lock.error();
+    const auto card = finder.find(uuid);
+    if (!card) return card.error();
+    auto recovered = recover_dead_run(folder, *card);
+    if (!recovered) return recovered.error();
+    if (*recovered) told.push_back(**recovered);
+  }
+  return told;
+}
+
+std::vector<SavedState> left_over(const Environment& environment, Seconds patience) {
+  const auto look = [&] {
+    std::vector<std::string> damaged;
+    auto found = StateFolder(environment).all(damaged);
+    std::vector<SavedState> all = found ? std::move(*found) : std::vector<SavedState>();
+    if (auto more = saved_by_root(environment, damaged))
+      all.insert(all.end(), more->begin(), more->end());
+    std::erase_if(all, [](const SavedState& s) {
+      return s.saved.kind != SavedLimit::Kind::run || !s.this_boot || s.owner_alive;
+    });
+    return all;
+  };
+  std::vector<SavedState> dead = look();
+  constexpr Seconds pause(0.1);
+  for (Seconds waited(0.0); !dead.empty() && waited < patience; waited += pause) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(pause.value()));
+    dead = look();
+  }
+  return dead;
 }
 
 }  // namespace ergo::control

@@ -1,5 +1,6 @@
 #include "control/saved.hpp"
 
+#include "control/card.hpp"
 #include "ergo/core/parse.hpp"
 #include "sensors/process/procfs.hpp"
 
@@ -57,6 +58,17 @@ Owner read_owner(int fd) {
   return owner;
 }
 
+Error guardian_busy(const std::string& uuid, const Owner& owner) {
+  return {
+      Errc::busy,
+      fmt::format("process {} (ergo) died, and its limit-guardian has not yet put back the power "
+                  "limit of {}",
+                  owner.pid, uuid),
+      "wait for it; one that hangs: kill it (ps -C limit-guardian), then " + restore_command()};
+}
+
+}  // namespace
+
 Error busy(const std::string& uuid, const Owner& owner) {
   if (owner.pid == 0) {
     return {Errc::busy, fmt::format("another ergo process holds the power limit of {}", uuid),
@@ -65,8 +77,6 @@ Error busy(const std::string& uuid, const Owner& owner) {
   return {Errc::busy, fmt::format("process {} (ergo) holds the power limit of {}", owner.pid, uuid),
           fmt::format("wait for its end, or end it: kill {}", owner.pid)};
 }
-
-}  // namespace
 
 std::string format_saved(const SavedLimit& saved) {
   return fmt::format(
@@ -78,7 +88,9 @@ std::string format_saved(const SavedLimit& saved) {
 Result<SavedLimit> parse_saved(std::string_view text, const std::string& name) {
   const auto damaged = [&](std::string_view why) {
     return Error{Errc::corrupt, fmt::format("{} is damaged: {}", name, why),
-                 "look at 'ergo limits show', set the limit that is right, and remove the file"};
+                 fmt::format("the limit that it kept is lost: rm {}, then, if 'ergo limits show' "
+                             "does not show the right one, {} limits set W",
+                             name, ergo_as_typed())};
   };
   std::map<std::string, std::string, std::less<>> values;
   const auto lines = split(text, '\n');
@@ -131,6 +143,15 @@ bool is_alive(const Environment& environment, const Owner& owner) {
   return stat && stat->start_ticks == owner.start_ticks && stat->state != 'Z' && stat->state != 'X';
 }
 
+std::optional<Owner> StateFolder::living_owner(const SavedLimit& saved) const {
+  const Owner owner{saved.pid, saved.start_ticks};
+  const auto now = boot();
+  const bool other = saved.kind == SavedLimit::Kind::run && saved.pid != ::getpid();
+  if (!other || !now || *now != saved.boot_id || !is_alive(environment_, owner))
+    return std::nullopt;
+  return owner;
+}
+
 Result<void> StateFolder::prepare() const {
   const auto& folder = environment_.state_dir;
   std::error_code failure;
@@ -168,7 +189,8 @@ Result<GpuLock> StateFolder::lock(const std::string& uuid) const {
     }
     const Owner owner = read_owner(lock.fd.get());
     const bool alive = owner.pid != 0 && is_alive(environment_, owner);
-    if (alive || attempt >= patience) return busy(uuid, owner);
+    if (alive || (owner.pid == 0 && attempt >= patience)) return busy(uuid, owner);
+    if (attempt >= patience) return guardian_busy(uuid, owner);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));  // its guardian is at work
   }
   const auto self = this_process(environment_);
@@ -229,10 +251,9 @@ Result<SavedLimit> StateFolder::load(const std::string& uuid, SavedLimit::Kind k
 
 Result<void> StateFolder::remove(const std::string& uuid, SavedLimit::Kind kind) const {
   const auto path = file(uuid, kind);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return state_error("cannot remove " + path.string(), errno);
-  }
-  return sync();
+  if (::unlink(path.c_str()) == 0) return sync();
+  if (errno == ENOENT) return {};  // with its folder, perhaps
+  return state_error("cannot remove " + path.string(), errno);
 }
 
 Result<std::vector<SavedState>> StateFolder::all(std::vector<std::string>& warnings) const {

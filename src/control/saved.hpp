@@ -25,6 +25,8 @@ struct Owner {
 };
 Result<Owner> this_process(const Environment& environment);
 bool is_alive(const Environment& environment, const Owner& owner);
+/// The refusal that names who holds a GPU.
+Error busy(const std::string& uuid, const Owner& owner);
 
 /// Holds one GPU against other ergo processes until all copies of the descriptor are closed (a
 /// forked guardian keeps its copy).
@@ -40,6 +42,9 @@ class StateFolder {
 
   /// The boot that is running, as saved limits name it.
   [[nodiscard]] Result<std::string> boot() const { return boot_id(environment_); }
+
+  /// Who holds a run's limit, if that is another process that lives.
+  [[nodiscard]] std::optional<Owner> living_owner(const SavedLimit& saved) const;
 
   /// Makes the folder. Errors: permission (it cannot be made or belongs to somebody else), io.
   [[nodiscard]] Result<void> prepare() const;

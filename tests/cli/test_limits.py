@@ -1,6 +1,7 @@
 """`ergo limits` and `--power-limit`: on the simulated node only, whose cards nobody misses."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import unittest
@@ -162,6 +163,78 @@ class Runs(LimitsCase):
     def test_a_sudden_end_of_the_output_does_not_keep_the_pipe_open(self):
         done = self.ergo("run", "--power-limit", "180", "--", "true")  # returns only when all ends of stderr are closed
         self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class LeftOver(LimitsCase):
+    """ergo and its guardian die at once, as when a cgroup is killed."""
+
+    def setUp(self):
+        super().setUp()
+        ready = self.folder / "ready"
+        process = self.start("run", "--power-limit", "180", "--", "sh", "-c", f"touch {ready}; sleep 60", start_new_session=True)
+        self.wait_for(ready.exists, "the command")
+        guardian = self.guardian()
+        os.kill(guardian, signal.SIGSTOP)  # so that it does nothing between the two
+        os.killpg(process.pid, signal.SIGKILL)
+        os.kill(guardian, signal.SIGKILL)
+        process.wait(30)
+        self.pid = process.pid
+        self.wait_for(lambda: self.guardian() is None, "the end of the guardian")
+        self.assertEqual(self.limit(), 180)
+        self.text = f"gpu0: process {self.pid} died and left the power limit at 180 W; it had found 300 W"
+        self.remedy = "ergo limits restore"
+
+    def guardian(self):
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if str(self.state) in (entry / "cmdline").read_text() and (entry / "comm").read_text() == "limit-guardian\n":
+                    return int(entry.name)
+            except OSError:
+                continue
+        return None
+
+    def test_every_command_that_looks_at_gpus_names_it_and_the_remedy(self):
+        shown = self.ergo("limits", "show").stdout
+        self.assertIn(f"found 300 W, changed to 180 W: process {self.pid} died: run 'ergo limits restore'", shown)
+        for words in (("sensors", "--quick"), ("run", "--", "true"), ("run", "--dry-run", "--", "true"),
+                      ("sweep", "--store", "s.db", "-p", "n=1", "--", "echo", "{n}"), ("tune", "--dry-run", "--limits", "150,160", "--", "true")):
+            with self.subTest(words=words):
+                done = self.ergo(*words)
+                self.assertIn(self.text, done.stdout + done.stderr)
+                self.assertIn(self.remedy, done.stdout + done.stderr)
+        _, report = self.run_json("--quiet", "--", "true")
+        self.assertIn(self.text, "\n".join(report["runs"][0]["warnings"]))
+        self.assertNotIn(self.text, self.ergo("run", "--gpus", "none", "--", "true").stderr)
+        self.assertEqual(self.limit(), 180, "none of them changed it")
+        self.assertIn("back at 300 W", self.ergo("limits", "restore").stdout)
+        self.assertEqual(self.limit(), 300)
+        self.assertNotIn("died", self.ergo("sensors", "--quick").stdout)
+
+    def test_the_next_run_with_a_limit_puts_it_right(self):
+        done = self.ergo("run", "--power-limit", "200", "--", "true")
+        self.assertIn("left 180 W; 300 W, found by it, is back", done.stderr)
+        self.assertEqual(self.limit(), 300)
+
+    def test_tuning_takes_the_limit_found_for_the_default_not_the_one_left(self):
+        done = self.ergo("tune", "--json", "t.json", "--", "true")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads((self.folder / "t.json").read_text())
+        self.assertEqual(report["default_limit_w"], 300)
+        self.assertIn("left 180 W", "\n".join(report["warnings"]))
+        self.assertIn("left 180 W", done.stderr)
+        self.assertEqual(self.limit(), 300)
+
+    def test_a_damaged_file_says_what_to_do(self):
+        file = next(self.state.glob("*.run"))
+        file.write_text(file.read_text()[:40])
+        done = self.ergo("run", "--power-limit", "200", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(f"rm {file}", done.stderr)
+        self.assertIn("damaged", self.ergo("limits", "show").stdout)
+        self.assertEqual(self.ergo("limits", "restore").returncode, 1)
+        file.unlink()
+        self.assertEqual(self.ergo("limits", "set", "300").returncode, 0)
+        self.assertEqual(self.limit(), 300)
 
 
 @unittest.skipIf(os.environ.get("ERGO_SANITIZED"), "a plain Python cannot load a library built with a sanitizer")

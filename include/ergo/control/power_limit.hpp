@@ -101,8 +101,10 @@ class PowerLimitGuard {
   /// The lowest limit enforced on any of the GPUs.
   [[nodiscard]] Watts enforced() const;
 
-  /// Reads the limits again (about a microsecond per GPU) and remembers what it saw: why a run
-  /// under this limit is invalid (clamped, changed by another program, GPU lost), or nothing.
+  /// Reads the limits again (some microseconds per GPU) and remembers what it saw: why a run
+  /// under this limit is invalid (clamped, changed by another program, GPU lost), or nothing. A
+  /// guardian that was killed is started again, and limits found that were removed from disk are
+  /// saved again, with a warning.
   std::optional<std::string> check();
 
   /// Sets another limit on the same GPUs; the limits found stay the ones that come back. What
@@ -138,7 +140,8 @@ Result<std::unique_ptr<PowerLimitGuard>> set_power_limit(const Environment& envi
 Result<std::vector<LimitChange>> plan_power_limit(const Environment& environment,
                                                   std::span<const std::string> uuids, Watts limit);
 
-/// Sets `limit` until restore_all() or a restart. The first limit found stays the one saved.
+/// Sets `limit` until restore_all() or a restart, on all GPUs or on none. The first limit found
+/// stays the one saved.
 Result<std::vector<LimitChange>> keep_power_limit(const Environment& environment,
                                                   std::span<const std::string> uuids, Watts limit);
 
@@ -162,6 +165,16 @@ struct Restored {
 /// How people should type a command that sets limits: "sudo ergo", "doas ergo" or "pkexec ergo"
 /// where this process was started so, else "ergo".
 std::string ergo_as_typed();
+
+/// Limits that a process which died has left set, on any GPU: those of this boot that nobody will
+/// put back by itself. When there are any, waits up to `patience` for a guardian that may be just
+/// at work. What cannot be read is left out. Only reads.
+std::vector<SavedState> left_over(const Environment& environment, Seconds patience = Seconds(1.0));
+
+/// Puts right what died and left a limit on one of these GPUs; what to tell the user. Every
+/// set_power_limit() does this by itself: it is for who reads the limit first. Errors: as there.
+Result<std::vector<std::string>> recover_left_over(const Environment& environment,
+                                                   std::span<const std::string> uuids);
 
 /// Puts back every limit that is saved and that no living process holds. An empty answer: nothing
 /// was saved. Errors: io, permission (the state folder cannot be read).

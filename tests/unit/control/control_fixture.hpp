@@ -26,6 +26,12 @@ namespace ergo::control::test {
 
 namespace fs = std::filesystem;
 
+inline std::string text_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
 /// A program of this test's own, killed when the object goes.
 class Program {
  public:
@@ -64,6 +70,11 @@ class Program {
     return text;
   }
   void close_input() { in_.reset(); }
+  /// For limit_holder: reads the limits again; what it saw.
+  std::string check() {
+    EXPECT_EQ(::write(in_.get(), "c", 1), 1);
+    return line();
+  }
   int wait() {
     int status = 0;
     ::waitpid(pid_, &status, 0);
@@ -119,6 +130,16 @@ class Control : public ::testing::Test {
   std::vector<std::string> holder(const std::string& how, double watts) {
     return {ERGO_LIMIT_HOLDER, how, std::to_string(watts), uuid()};
   }
+  /// 0: there is none.
+  int guardian_pid() {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      const std::string command = text_of(entry.path() / "cmdline");
+      const bool ours = command.find(node_->folder.path().string()) != std::string::npos;
+      if (ours && command.find("guardian") != std::string::npos)
+        return std::stoi(entry.path().filename());
+    }
+    return 0;
+  }
   /// Until no process, and no guardian, holds the GPU.
   void wait_until_free() {
     const Fd lock(
@@ -135,12 +156,6 @@ class Control : public ::testing::Test {
   Environment environment_;
   LimitOptions options_;
 };
-
-inline std::string text_of(const fs::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
 
 inline void write(const fs::path& file, const std::string& text) {
   fs::create_directories(file.parent_path());

@@ -63,20 +63,24 @@ TEST_F(Death, TheGuardianGoesOnWhenItIsAskedToEnd) {
   start();
   Program program(holder("hold", 150.0));
   ASSERT_EQ(program.line(), "set");
-  const int guardian = [&] {
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-      const std::string command = text_of(entry.path() / "cmdline");
-      const bool ours = command.find(node_->folder.path().string()) != std::string::npos;
-      if (ours && command.find("guardian") != std::string::npos)
-        return std::stoi(entry.path().filename());
-    }
-    return 0;
-  }();
+  const int guardian = guardian_pid();
   ASSERT_GT(guardian, 0);
   EXPECT_EQ(text_of("/proc/" + std::to_string(guardian) + "/comm"), "limit-guardian\n");
   EXPECT_EQ(::getsid(guardian) == ::getsid(0), false);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP})
     ::kill(guardian, signal);
+  program.end(SIGKILL, false);
+  wait_until_free();
+  EXPECT_EQ(limit(), 300.0);
+}
+
+TEST_F(Death, AProcessThatWasStoppedForLongIsFollowedToo) {
+  start();
+  Program program(holder("hold", 150.0));
+  ASSERT_EQ(program.line(), "set");
+  ::kill(program.pid(), SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(limit(), 150.0) << "it lives, and may go on";
   program.end(SIGKILL, false);
   wait_until_free();
   EXPECT_EQ(limit(), 300.0);

@@ -1,6 +1,7 @@
-// limit_holder hold|cycle WATTS UUID…: sets a limit under the process's environment and says "set",
-// or the error. hold: until stdin ends, then restores. cycle: restores and begins again, for ever.
-// FILE_SIZE limits how large its files may grow, as a full disk does.
+// limit_holder hold|cycle|once WATTS UUID…: sets a limit under the process's environment and says
+// "set", or the error. hold: until stdin ends, reading the limits again with each byte, then
+// restores. cycle: restores and begins again, for ever. once: sets another limit as well, and
+// restores. FILE_SIZE limits how large its files may grow, as a full disk does.
 #include "ergo/control/power_limit.hpp"
 
 #include <sys/resource.h>
@@ -50,10 +51,14 @@ int main(int argc, char** argv) {
       return 1;
     }
     say("set");
+    if (words[0] == "once") {
+      const auto changed = (*guard)->change(ergo::Watts(std::stod(words[1]) + 10));
+      return (*guard)->restore() && changed ? 0 : 1;
+    }
     if (words[0] == "hold") {
       char byte = 0;
-      while (::read(STDIN_FILENO, &byte, 1) > 0) {
-      }
+      while (::read(STDIN_FILENO, &byte, 1) > 0)
+        say((*guard)->check().value_or("unchanged"));
       return (*guard)->restore() ? 0 : 1;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
