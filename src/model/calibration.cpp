@@ -1,7 +1,10 @@
 #include "model/calibration.hpp"
 
+#include "ergo/stats/student.hpp"
+
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace ergo {
@@ -128,14 +131,20 @@ Spread most_likely(const std::vector<Miss>& errors, double measurements) {
   return best;
 }
 
-/// With the 97.5 % quantile: a handful of workloads is a small sample.
-void set_tail(Spread& spread, const std::vector<Miss>& errors, double measurements) {
+/// How many of a curve's errors an interval holds, and what a small sample widens it by.
+struct Confidence {
+  double share = 0.95;
+  double widened = 1.0;
+};
+
+void set_tail(Spread& spread, const std::vector<Miss>& errors, double measurements,
+              const Confidence& wanted) {
   std::vector<std::pair<double, double>> sizes;
   for (const Miss& e : errors) {
     const double sd = std::sqrt(variance_of(spread, e.variance, measurements));
     sizes.emplace_back(std::abs(e.size) / sd, e.weight);
   }
-  spread.tail = std::max(weighted_quantile(sizes, 0.975), 1.5);
+  spread.tail = std::max(weighted_quantile(sizes, wanted.share) * wanted.widened, 1.5);
 }
 
 struct Misses {
@@ -155,10 +164,33 @@ Misses misses_of(const std::vector<Trial>& trials, const Weights& weights) {
   return errors;
 }
 
-void set_tails(Calibration& c, const Misses& errors) {
-  set_tail(c.time, errors.time, of_time);
-  set_tail(c.energy, errors.energy, of_energy);
-  set_tail(c.edp, errors.edp, of_edp);
+/// How many groups of equal weight would tell as much (Kish).
+double groups_of(const std::vector<Trial>& trials) {
+  std::map<std::size_t, double> weights;
+  for (const Trial& t : trials)
+    weights[t.group] += t.weight;
+  double sum = 0;
+  double squares = 0;
+  for (const auto& [group, weight] : weights) {
+    sum += weight;
+    squares += weight * weight;
+  }
+  return squares > 0 ? sum * sum / squares : 0.0;
+}
+
+void set_tails(Calibration& c, const Misses& errors, const Confidence& wanted) {
+  set_tail(c.time, errors.time, of_time, wanted);
+  set_tail(c.energy, errors.energy, of_energy, wanted);
+  set_tail(c.edp, errors.edp, of_edp, wanted);
+}
+
+/// A handful of cards; their own variances already hold what is not known of the next.
+constexpr Confidence one_more_card{0.975, 1.0};
+
+/// Errors of one group are alike: groups are the sample. With few of them intervals are wider, as
+/// Student's t is than the normal.
+Confidence with_groups(const std::vector<Trial>& trials) {
+  return {0.95, stats::student_t_95(std::max(groups_of(trials), 1.0)) / 1.959964};
 }
 
 }  // namespace
@@ -189,7 +221,7 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
   c.time = most_likely(errors.time, of_time);
   c.energy = most_likely(errors.energy, of_energy);
   c.edp = most_likely(errors.edp, of_edp);
-  set_tails(c, errors);
+  set_tails(c, errors, with_groups(trials));
   for (const Trial& t : trials) {
     const double predicted = mixed(t.predicted, c.weights).log_time;
     c.slowdowns.push_back(
@@ -200,7 +232,7 @@ Calibration calibrated(const std::vector<Trial>& trials, const Constants::Mixtur
 
 Calibration calibrated_tails(const std::vector<Trial>& trials, const Weights& weights) {
   Calibration c = uncalibrated(weights);
-  if (!trials.empty()) set_tails(c, misses_of(trials, weights));
+  if (!trials.empty()) set_tails(c, misses_of(trials, weights), one_more_card);
   return c;
 }
 

@@ -68,6 +68,19 @@ TEST(Calibration, TrustsTheMemberThatIsRightWhereLimitsAreChosen) {
   EXPECT_GT(calibrated(all, {}).weights[0], 0.7);
 }
 
+TEST(Calibration, IntervalsFromAFewWorkloadsAreWiderThanFromMany) {
+  const auto half_width = [](std::size_t groups) {
+    std::vector<Trial> some = trials();
+    for (std::size_t i = 0; i < some.size(); ++i)
+      some[i].group = i / 2 % groups;
+    const Prediction p = mixture_of(agreed(0.04), calibrated(some, {}), 0);
+    return p.tail_time * std::sqrt(p.var_time);
+  };
+  EXPECT_NEAR(half_width(2) / half_width(50), 4.303 / 2.009, 0.01) << "Student's t, 2 against 50";
+  EXPECT_GT(half_width(3), half_width(5));
+  EXPECT_GT(half_width(5), half_width(10));
+}
+
 TEST(Calibration, WithoutTrialsIsTheMembersOwn) {
   const Prediction p = mixture_of(agreed(0.01), calibrated({}, {}), 0);
   EXPECT_NEAR(p.var_time, 0.01 + one_run, 1e-9);
