@@ -3,6 +3,7 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/model/decide.hpp"
 #include "ergo/model/predict.hpp"
+#include "model/calibration.hpp"
 #include "model/plausible.hpp"
 #include "model/scenarios.hpp"
 #include "model/view.hpp"
@@ -58,11 +59,11 @@ Ratio ratio(const Prediction& choice, const Prediction& top, Objective kind, dou
   const LogCost a = log_cost(choice, kind, host_w);
   const LogCost b = log_cost(top, kind, host_w);
   return {a.value - b.value,
-          std::hypot(a.tail * std::sqrt(a.variance), b.tail * std::sqrt(b.variance))};
+          std::hypot(half_width(a.variance, a.tail), half_width(b.variance, b.tail))};
 }
 
 Estimate absolute(const LogCost& c) {
-  const double half = c.tail * std::sqrt(c.variance);
+  const double half = half_width(c.variance, c.tail);
   return {std::exp(c.value), std::exp(c.value - half), std::exp(c.value + half)};
 }
 

@@ -195,6 +195,11 @@ Confidence with_groups(const std::vector<Trial>& trials) {
 
 }  // namespace
 
+double half_width(double variance, double tail) {
+  constexpr double nothing_known = 50;
+  return std::min(tail * std::sqrt(std::max(variance, 0.0)), nothing_known);
+}
+
 Traits traits_of(const Target& target) {
   const auto& probes = target.probes.points;
   if (probes.empty()) return {};

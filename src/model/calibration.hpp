@@ -54,6 +54,9 @@ struct Calibration {
   std::vector<SlowdownMiss> slowdowns;  ///< for a card that training curves are from
 };
 
+/// Of the interval of a logarithm. Beyond a factor of e^50 nothing is known; the ends stay numbers.
+double half_width(double variance, double tail);
+
 /// The members' own variances, unscaled: what holds with nothing to learn from.
 Calibration uncalibrated(const Weights& weights);
 

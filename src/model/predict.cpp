@@ -2,6 +2,7 @@
 
 #include "ergo/core/csv.hpp"
 #include "ergo/core/parse.hpp"
+#include "model/calibration.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +18,7 @@ namespace {
 constexpr double repeat_noise = 0.015;
 
 Estimate estimate_of(double log_value, double variance, double tail) {
-  const double half = tail * std::sqrt(std::max(variance, 0.0));
+  const double half = half_width(variance, tail);
   return {std::exp(log_value), std::exp(log_value - half), std::exp(log_value + half)};
 }
 

@@ -139,7 +139,7 @@ class Constant : public Method {
 
   std::optional<double> choice(const Target& target, const Decision& decision) override {
     const auto neighbors = neighbors_of(train_, target);
-    double best = target.range.highest_w;
+    double best = *std::max_element(target.limits.begin(), target.limits.end());
     double best_cost = 1e300;
     for (double limit : target.limits) {
       double cost = 0;

@@ -1,5 +1,6 @@
 #include "ergo/model/evaluate.hpp"
 
+#include "ergo/model/method.hpp"
 #include "unit/model/generated.hpp"
 
 #include <gmock/gmock.h>
@@ -10,6 +11,15 @@ namespace {
 
 using generated::Card;
 using testing::ElementsAre;
+
+/// No other workload was measured under the lowest limits: what is best there nobody knows.
+SweepTable without_low(const SweepTable& table) {
+  SweepTable rows;
+  for (const SweepRow& row : table) {
+    if (row.workload == "low" || row.power_limit_w > 125) rows.push_back(row);
+  }
+  return rows;
+}
 
 TEST(ProbeLimits, AreTheDefaultAndTheRuleOfTheReference) {
   const std::vector<double> limits{100, 125, 150, 175, 200, 225, 250};
@@ -92,6 +102,32 @@ TEST(Evaluate, WithNoProbeOnlyChoicesAreScored) {
     EXPECT_FALSE(m.macro.time_mape) << m.method;
     ASSERT_TRUE(m.macro.energy_regret) << m.method;
     EXPECT_LT(*m.macro.energy_regret, 0.15) << m.method;
+  }
+}
+
+TEST(Evaluate, AWorkloadMeasuredUnderLowLimitsOnlyIsScoredByEveryMethod) {
+  Card all;
+  Card low;
+  low.limits = {100, 125};
+  SweepTable table = generated::sweeps(all, 4);
+  generated::append(table, low, {"low", 80, 150, 0.4});
+  for (const LeaveOut leave_out : {LeaveOut::workload, LeaveOut::config}) {
+    for (int probes = 0; probes <= 3; ++probes) {
+      EvaluateOptions options;
+      options.leave_out = leave_out;
+      options.probes = probes;
+      options.methods = method_names();
+      const auto scores = evaluate({{"one", without_low(table)}}, options);
+      ASSERT_TRUE(scores.ok());
+      for (const MethodScores& method : *scores) {
+        const auto& curves = method.domains.front().curves;
+        EXPECT_EQ(curves.size(), 5U);
+        for (const CurveScores& curve : curves) {
+          EXPECT_GE(*curve.scores.energy_regret, 0) << method.method << " " << curve.workload;
+          EXPECT_LT(*curve.scores.energy_regret, 3) << method.method << " " << curve.workload;
+        }
+      }
+    }
   }
 }
 
