@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ergo {
 
@@ -77,14 +78,15 @@ class Physical : public Method {
             c(0, 0) + 4e-4, c(1, 1) + 4e-4, c(0, 1)};
   }
 
-  /// The learned prior depends on the target's card and, where curves of it are known, its
-  /// workload.
+  /// The learned prior depends on the target's card and, where curves of its workload are known, on
+  /// that and its configuration.
   const Belief& prior_for(const Target& target) {
     const bool known = std::any_of(train_.begin(), train_.end(), [&](const Curve* c) {
       return c->workload == target.probes.workload;
     });
-    const auto [at, added] =
-        priors_.try_emplace({target.probes.gpu, known ? target.probes.workload : std::string()});
+    std::vector<std::string> key{target.probes.gpu};
+    if (known) key.insert(key.end(), {target.probes.workload, target.probes.config});
+    const auto [at, added] = priors_.try_emplace(std::move(key));
     if (added) at->second = learned_prior(target);
     return at->second;
   }
@@ -136,7 +138,7 @@ class Physical : public Method {
 
   std::shared_ptr<CurveFits> fits_;
   Training train_;
-  std::map<std::pair<std::string, std::string>, Belief> priors_;  ///< by GPU and known workload
+  std::map<std::vector<std::string>, Belief> priors_;  ///< by GPU, known workload, configuration
 };
 
 }  // namespace
