@@ -180,7 +180,10 @@ class Ensemble : public Method {
   std::vector<Trial> trials(const Target& target, bool known_workload) {
     std::map<std::string, std::vector<Neighbor>> groups;
     std::map<std::string, int> configs;
-    for (Neighbor& n : neighbors_of(train_, target)) {
+    // Trials serve every target of this card: no configuration is nearer than another.
+    Target any = target;
+    any.probes.config.clear();
+    for (Neighbor& n : neighbors_of(train_, any)) {
       ++configs[n.curve->workload];
       groups[group_of(*n.curve, target, known_workload)].push_back(std::move(n));
     }

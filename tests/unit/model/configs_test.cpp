@@ -74,32 +74,66 @@ void add(std::vector<Curve>& curves, const std::string& workload, int batch) {
   curves.push_back(curve);
 }
 
-TEST(ConfigsOfEveryKind, AnUnmeasuredBatchIsPredictedFromTheBatchesNextToIt) {
+std::vector<Curve> two_networks() {
   std::vector<Curve> curves;
   for (int batch : {2, 4, 8, 16, 32, 64, 128, 256}) {
     add(curves, "net", batch);
     add(curves, "other", batch);
   }
+  return curves;
+}
+
+Target probed_under_the_default(const Curve& curve) {
+  Target target;
+  target.probes = curve;
+  target.probes.points = {curve.points.back()};
+  target.limits = {100.0};
+  target.range = {100.0, 250.0};
+  return target;
+}
+
+TEST(ConfigsOfEveryKind, AnUnmeasuredBatchIsPredictedFromTheBatchesNextToIt) {
+  const std::vector<Curve> curves = two_networks();
   for (const std::string method : {"nearest", "gp", "ergo"}) {
-    for (int batch : {4, 128}) {
+    for (const Curve& hidden : curves) {
+      if (hidden.config != "bs4" && hidden.config != "bs128") continue;
       Training train;
-      Target target;
       for (const Curve& c : curves) {
-        if (c.workload == "net" && c.config == "bs" + std::to_string(batch)) {
-          target.probes = c;
-        } else {
-          train.push_back(&c);
-        }
+        if (&c != &hidden) train.push_back(&c);
       }
-      const double truth = target.probes.points.front().log_time;
-      target.probes.points = {target.probes.points.back()};
-      target.limits = {100.0};
-      target.range = {100.0, 250.0};
       const auto made = make_method(method);
       ASSERT_TRUE(made);
       (*made)->fit(train);
-      const auto predicted = predict_curve(**made, target);
-      EXPECT_NEAR(predicted[0].log_time, truth, 0.12) << method << " bs" << batch;
+      const auto predicted = predict_curve(**made, probed_under_the_default(hidden));
+      EXPECT_NEAR(predicted[0].log_time, hidden.points.front().log_time, 0.12)
+          << method << " " << hidden.config;
+    }
+  }
+}
+
+TEST(ConfigsOfEveryKind, APredictionDoesNotDependOnWhatWasAskedBefore) {
+  const std::vector<Curve> curves = two_networks();
+  Training train;
+  std::vector<Target> targets;
+  for (const Curve& c : curves) {
+    if (c.config == "bs4" || c.config == "bs128") {
+      targets.push_back(probed_under_the_default(c));
+    } else {
+      train.push_back(&c);
+    }
+  }
+  for (const std::string method : {"physical", "nearest", "gp", "ergo"}) {
+    const auto asked_all = make_method(method);
+    ASSERT_TRUE(asked_all);
+    (*asked_all)->fit(train);
+    for (const Target& target : targets) {
+      const auto fresh = make_method(method);
+      (*fresh)->fit(train);
+      const Prediction a = predict_curve(**asked_all, target).front();
+      const Prediction b = predict_curve(**fresh, target).front();
+      EXPECT_EQ(a.log_time, b.log_time) << method << " " << target.probes.config;
+      EXPECT_EQ(a.var_time, b.var_time) << method << " " << target.probes.config;
+      EXPECT_EQ(a.tail_time, b.tail_time) << method << " " << target.probes.config;
     }
   }
 }
