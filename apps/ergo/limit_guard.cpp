@@ -31,6 +31,55 @@ Result<void> print_limit_plan(const Environment& environment, const HostRecord& 
   return {};
 }
 
+Result<void> check_right_to_set(const SweepSpec& spec, const Store& store,
+                                const Environment& environment, const HostRecord& host) {
+  const bool limits = std::any_of(spec.axes.begin(), spec.axes.end(),
+                                  [](const Axis& axis) { return axis.name == power_limit_axis; });
+  if (!limits) return {};
+  const auto experiment = find_sweep(spec, store);
+  if (!experiment) return experiment.error();
+  const auto remaining = remaining_runs(spec, store, *experiment);
+  if (!remaining) return remaining.error();
+  if (remaining->empty()) return {};
+  for (const GpuIdentity& gpu : host.gpus) {
+    const std::vector<std::string> one{gpu.uuid};
+    const auto recovered = control::recover_left_over(environment, one);
+    if (!recovered) return recovered.error();
+    print_notes(*recovered);
+    const auto selection = GpuSelection::parse(gpu.uuid);
+    if (!selection) return selection.error();
+    const auto overview = control::list(environment, *selection);
+    if (!overview) return overview.error();
+    if (overview->gpus.empty() || !overview->gpus.front().set) continue;
+    const auto guard =
+        control::set_power_limit(environment, one, *overview->gpus.front().set, limit_options());
+    if (!guard) {
+      Error error = guard.error();
+      error.message = "power limits cannot be set: " + error.message;
+      return error;
+    }
+    if (auto back = (*guard)->restore(); !back) return back;
+  }
+  return {};
+}
+
+Result<void> print_limits_found(const Environment& environment, const GpuSelection& gpus) {
+  const auto overview = control::list(environment, gpus);
+  if (!overview) return overview.error();
+  std::vector<GpuIdentity> boards;
+  for (const control::GpuLimits& gpu : overview->gpus) {
+    boards.emplace_back().simulated = gpu.simulated;
+    boards.back().uuid = gpu.uuid;
+    boards.back().index = static_cast<int>(gpu.index);
+    if (!gpu.set) continue;
+    std::cout << fmt::format("gpu{}: found {:g} W, to which it would return after each run\n",
+                             gpu.index, gpu.set->value());
+  }
+  print_notes(left_over_limits(environment, boards));
+  print_missing_right(boards);
+  return {};
+}
+
 std::vector<std::string> left_over_limits(const Environment& environment,
                                           const std::vector<GpuIdentity>& gpus) {
   std::vector<std::string> texts;

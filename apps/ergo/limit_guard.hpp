@@ -40,6 +40,15 @@ class LimitGuard final : public CellGuard {
 /// Checks that the GPUs of `host` take the limit, and prints what setting it would change.
 Result<void> print_limit_plan(const Environment& environment, const HostRecord& host, Watts limit);
 
+/// Before a sweep with an axis `power_limit_w` of which runs remain: writes to each GPU the limit
+/// that it stands under, so that a missing right ends the sweep now and not each of its runs. What
+/// a dead run left is put right first. Errors: as control::set_power_limit().
+Result<void> check_right_to_set(const SweepSpec& spec, const Store& store,
+                                const Environment& environment, const HostRecord& host);
+
+/// For a dry run with power limits: the limit found on each GPU, to which it would return.
+Result<void> print_limits_found(const Environment& environment, const GpuSelection& gpus);
+
 /// What a process that died has left set on these GPUs, and the command that puts it right: one
 /// text for each GPU, as a rule none.
 std::vector<std::string> left_over_limits(const Environment& environment,

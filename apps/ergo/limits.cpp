@@ -49,6 +49,14 @@ std::string describe(const SavedState& state) {
   return fmt::format("process {} died: run '{} limits restore'", s.pid, ergo);
 }
 
+/// "gpu0", or the UUID of a GPU that is not shown.
+std::string label_of(const std::vector<control::GpuLimits>& gpus, const std::string& uuid) {
+  for (const control::GpuLimits& gpu : gpus) {
+    if (gpu.uuid == uuid) return fmt::format("gpu{} ({})", gpu.index, uuid);
+  }
+  return uuid;
+}
+
 void print_overview(const control::Overview& overview) {
   for (const control::GpuLimits& g : overview.gpus) {
     std::cout << fmt::format("gpu{}  {}{}  {}\n", g.index, g.name,
@@ -60,8 +68,9 @@ void print_overview(const control::Overview& overview) {
   }
   if (!overview.saved.empty()) std::cout << "\nsaved\n";
   for (const SavedState& s : overview.saved) {
-    std::cout << fmt::format("  {}  found {}, changed to {}: {}\n", s.saved.uuid,
-                             watts(s.saved.found), watts(s.saved.asked), describe(s));
+    std::cout << fmt::format("  {}  found {}, changed to {}: {}\n",
+                             label_of(overview.gpus, s.saved.uuid), watts(s.saved.found),
+                             watts(s.saved.asked), describe(s));
   }
   for (const std::string& warning : overview.warnings)
     std::cout << "\nnote: " << warning << "\n";
@@ -129,7 +138,7 @@ void tell_caveats(const std::vector<control::GpuLimits>& gpus, bool dry_run) {
   if (dry_run) print_missing_right(boards);
 }
 
-int set(const LimitsFlags& flags) {
+int set(const LimitsFlags& flags, bool node_ends) {
   const auto limit = parse_watts("limits set", flags.watts);
   if (!limit) return fail(limit.error());
   const auto selection = selection_of(flags);
@@ -156,30 +165,33 @@ int set(const LimitsFlags& flags) {
       std::cerr << fmt::format("note: another limiter enforces {:g} W\n", c.enforced.value());
   }
   tell_caveats(overview->gpus, flags.dry_run);
-  if (!flags.dry_run) {
+  if (node_ends) {
+    std::cerr
+        << "note: the simulated node ends with this command; one that stays: ergo-sim serve\n";
+  } else if (!flags.dry_run) {
     std::cout << fmt::format("to put it back: {} limits restore\n", control::ergo_as_typed());
   }
   return 0;
 }
 
 /// False when the limit found is not back.
-bool tell(const Restored& r, bool dry_run) {
+bool tell(const Restored& r, const std::string& label, bool dry_run) {
   switch (r.outcome) {
     case Restored::Outcome::restored:
-      std::cout << fmt::format("{}: {} {:g} W\n", r.saved.uuid,
+      std::cout << fmt::format("{}: {} {:g} W\n", label,
                                dry_run ? "would be put back to" : "back at", r.saved.found.value());
       return true;
     case Restored::Outcome::discarded:
       std::cout << fmt::format(
           "{}: saved before the last restart, which has reset the limit to the driver's default; "
           "{}\n",
-          r.saved.uuid, dry_run ? "the file would be removed" : "the file is removed");
+          label, dry_run ? "the file would be removed" : "the file is removed");
       return true;
     case Restored::Outcome::in_use:
-      print_error(r.error.value_or(Error{
-          Errc::busy,
-          fmt::format("process {} (ergo) holds the power limit of {}", r.saved.pid, r.saved.uuid),
-          "it restores the limit at its end"}));
+      print_error(r.error.value_or(
+          Error{Errc::busy,
+                fmt::format("process {} (ergo) holds the power limit of {}", r.saved.pid, label),
+                "it restores the limit at its end"}));
       return false;
     case Restored::Outcome::failed:
       print_error(*r.error);
@@ -189,12 +201,16 @@ bool tell(const Restored& r, bool dry_run) {
 }
 
 int restore(const LimitsFlags& flags) {
-  const auto report = control::restore_all(Environment::from_process(), flags.dry_run);
+  const Environment environment = Environment::from_process();
+  const auto report = control::restore_all(environment, flags.dry_run);
   if (!report) return fail(report.error());
+  const auto overview = control::list(environment, {.mode = GpuSelection::Mode::all, .listed = {}});
   if (report->empty()) std::cout << "no limit is saved: there is nothing to put back\n";
   bool all = true;
   for (const Restored& one : *report)
-    all = tell(one, flags.dry_run) && all;
+    all = tell(one, overview ? label_of(overview->gpus, one.saved.uuid) : one.saved.uuid,
+               flags.dry_run) &&
+          all;
   return all ? 0 : 1;
 }
 
@@ -219,7 +235,7 @@ void add_limits(CommandLine& line) {
   set_verb->add_option("watts", flags->watts, "The limit in watts")->required();
   gpus_flag(set_verb);
   set_verb->add_flag("--dry-run", flags->dry_run, "Check everything and write nothing");
-  set_verb->callback([flags, &line] { line.exit_code = set(*flags); });
+  set_verb->callback([flags, &line] { line.exit_code = set(*flags, line.node.has_value()); });
 
   CLI::App* restore_verb =
       verb->add_subcommand("restore", "Put back every limit that was found and is still saved");

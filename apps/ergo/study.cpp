@@ -47,7 +47,8 @@ class StudyProgress final : public SweepEvents {
     line_.clear();
     std::cerr << fmt::format("{}{}: {}", label_, record.warmup ? " (warm-up)" : "",
                              report::run_line(record));
-    if (launch_error) std::cerr << "; " << launch_error->text();
+    if (launch_error && record.invalid != launch_error->text())
+      std::cerr << "; " << launch_error->text();
     if (record.exit_code != 0 && !record.warnings.empty())
       std::cerr << "; " << record.warnings.back();
     if (!record.warmup && left_ > 0)
@@ -100,8 +101,10 @@ void find_workloads(RunnerOptions& options) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
   if (failure) return;
   const char* path = std::getenv("PATH");
-  options.environment.emplace_back(
-      "PATH", self.parent_path().string() + ":" + (path != nullptr ? path : "/usr/bin:/bin"));
+  std::string rest = path != nullptr ? path : "/usr/bin:/bin";
+  for (const auto& [name, value] : options.environment)
+    rest = name == "PATH" ? value : rest;  // the calling user's
+  options.environment.emplace_back("PATH", self.parent_path().string() + ":" + rest);
 }
 
 /// As on the command line, else as the recipe says.
@@ -113,6 +116,9 @@ std::string power_limits_of(const StudyRecipe& recipe, const StudyFlags& flags) 
 Result<SweepResult> measure_part(StudyPart part, Store& store) {
   SystemClock clock;
   Runner runner(Environment::from_process(), std::move(part.options), clock);
+  if (auto right = check_right_to_set(part.spec, store, Environment::from_process(), runner.host());
+      !right)
+    return right.error();
   StudyProgress progress(clock);
   LimitedSweep limited(Environment::from_process(), runner.host(), progress);
   return run_sweep(part.spec, runner, store, clock, limited);

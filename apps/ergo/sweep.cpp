@@ -52,7 +52,8 @@ class SweepProgress final : public SweepEvents {
     if (quiet_) return;
     std::cerr << fmt::format("{}{}: {}", label_, record.warmup ? " (warm-up)" : "",
                              report::run_line(record));
-    if (launch_error) std::cerr << "; " << launch_error->text();
+    if (launch_error && record.invalid != launch_error->text())
+      std::cerr << "; " << launch_error->text();
     const Seconds spent = clock_.now() - begin_;
     if (!record.warmup && number_ < total_) {
       const double left = static_cast<double>(total_ - number_) / static_cast<double>(number_);
@@ -111,7 +112,7 @@ Result<SweepSpec> spec_of(const SweepFlags& flags, const RunnerOptions& options,
   return spec;
 }
 
-Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
+Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags, const GpuSelection& gpus) {
   std::vector<PlannedRun> planned;
   std::optional<Seconds> length;
   std::size_t there = 0;
@@ -144,6 +145,10 @@ Result<int> print_plan(const SweepSpec& spec, const SweepFlags& flags) {
                            planned.size(), there, flags.store);
   if (length) std::cout << fmt::format("; about {}", report::format_rough(*length));
   std::cout << "\n";
+  if (!flags.power_limits.empty() && !planned.empty()) {
+    if (auto told = print_limits_found(Environment::from_process(), gpus); !told)
+      return told.error();
+  }
   return 0;
 }
 
@@ -152,6 +157,9 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
   auto store = Store::open(flags.store, Store::Mode::create);
   if (!store) return store.error();
   Runner runner(Environment::from_process(), std::move(options), clock);
+  if (auto right = check_right_to_set(spec, *store, Environment::from_process(), runner.host());
+      !right)
+    return right.error();
   SweepProgress progress(flags.quiet, clock);
   LimitedSweep limited(Environment::from_process(), runner.host(), progress, flags.quiet);
   const auto result = run_sweep(spec, runner, *store, clock, limited);
@@ -162,7 +170,8 @@ Result<int> measure_sweep(const SweepSpec& spec, const SweepFlags& flags, Runner
     std::cerr << report::sweep_table(*record);
     std::cerr << fmt::format("\n{} runs measured, {} failed, {} were there before; all are in {}\n",
                              result->measured, result->failed, result->resumed, flags.store);
-    if (!flags.power_limits.empty())
+    const bool some = result->measured > result->failed || result->resumed > 0;
+    if (!flags.power_limits.empty() && some)
       std::cerr << fmt::format("next: ergo advise {}\n", flags.store);
     std::cerr << fmt::format("next: ergo export {} --format csv\n", flags.store);
   }
@@ -182,8 +191,8 @@ int sweep(const SweepFlags& flags, const std::vector<std::string>& command) {
   if (!options) return fail(options.error());
   const auto spec = spec_of(flags, *options, command);
   if (!spec) return fail(spec.error());
-  const auto code =
-      flags.dry_run ? print_plan(*spec, flags) : measure_sweep(*spec, flags, std::move(*options));
+  const auto code = flags.dry_run ? print_plan(*spec, flags, options->gpus)
+                                  : measure_sweep(*spec, flags, std::move(*options));
   return code ? *code : fail(code.error());
 }
 

@@ -79,9 +79,13 @@ Result<Cards> cards_of(const Environment& environment, const HostRecord& host) {
           Errc::not_supported, fmt::format("gpu{} does not tell its power limits", gpu.index), {}};
     }
     if (cards.found_w > 0 && gpu.set->value() != cards.found_w) {
-      return Error{Errc::invalid_argument, "the GPUs stand under different power limits",
-                   "tune them one by one: --gpus 0, or give them one limit: " +
-                       control::ergo_as_typed() + " limits set W"};
+      // Cards of two models as a rule have no limit in common.
+      const bool alike = overview->gpus.front().name == gpu.name;
+      return Error{
+          Errc::invalid_argument, "the GPUs stand under different power limits",
+          "tune them one by one: --gpus 0" +
+              (alike ? ", or give them one limit: " + control::ergo_as_typed() + " limits set W"
+                     : std::string())};
     }
     cards.found_w = gpu.set->value();
     cards.lowest_w = std::max(cards.lowest_w, gpu.min->value());
@@ -258,8 +262,8 @@ Result<int> TuneSession::plan() const {
     std::cout << fmt::format("gpu{}: found {:g} W, to which it would return\n", gpu.index,
                              cards->found_w);
   std::cout << fmt::format(
-      "would choose from {} limits, {:g} to {:g} W, in windows of {} or more\n", limits.size(),
-      limits.front(), limits.back(), report::format_duration(options->shortest_window));
+      "would choose from {} limits, {:g} to {:g} W, in windows of {:g} s or more\n", limits.size(),
+      limits.front(), limits.back(), options->shortest_window.value());
   std::cout << "would run once:";
   for (const std::string& word : command_)
     std::cout << " " << word;

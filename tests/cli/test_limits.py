@@ -29,7 +29,9 @@ class Limits(LimitsCase):
         self.assertEqual(self.limit(), 200)
         self.assertEqual(self.show()["saved"][0]["found_w"], 300)
         dry = self.ergo("limits", "restore", "--dry-run")
-        self.assertIn("would be put back to 300 W", dry.stdout)
+        uuid = self.show()["gpus"][0]["uuid"]
+        self.assertIn(f"gpu0 ({uuid}): would be put back to 300 W", dry.stdout)
+        self.assertIn(f"gpu0 ({uuid})  found 300 W, changed to 200 W", self.ergo("limits", "show").stdout)
         self.assertEqual(self.limit(), 200)
         done = self.ergo("limits", "restore")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -153,6 +155,13 @@ class Runs(LimitsCase):
         os.killpg(first.pid, signal.SIGTERM)
         first.wait(30)
         self.assertEqual(self.limit(), 300)
+
+    def test_a_simulated_node_of_one_command_needs_no_way_back(self):
+        del self.environment["ERGO_STATE_DIR"]
+        done = self.ergo("limits", "set", "200", "--sim", "v100")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("restore", done.stdout)
+        self.assertIn("ends with this command", done.stderr)
 
     def test_with_sim_on_the_command_line(self):
         del self.environment["ERGO_STATE_DIR"]

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 from ergo_case import BINARIES
@@ -56,6 +57,7 @@ class Axis(SweepCase):
         order = [line.split("=")[1].split()[0] for line in done.stdout.splitlines() if "=" in line]
         self.assertEqual(sorted(order, key=float), ["150", "175", "200", "225", "250", "275", "300"])
         self.assertNotEqual(order, sorted(order, key=float))
+        self.assertIn("gpu0: found 300 W, to which it would return after each run", done.stdout)
         self.assertEqual(self.limit(), 300)
 
     def test_a_limit_that_no_card_allows_is_refused_before_anything_runs(self):
@@ -93,6 +95,31 @@ class Axis(SweepCase):
         self.assertEqual(done, {"160", "180"})
 
 
+class Denied(SweepCase):
+    node_options = ("--permission", "denied")
+
+    def test_without_the_right_nothing_runs(self):
+        for words in (("sweep", "--store", "s.db", "--power-limits", "160,180", "--", "touch", "ran"),
+                      ("study", "power-limits", "--quick", "-o", "out")):
+            done = self.ergo(*words)
+            self.assertEqual(done.returncode, 125, done.stderr)
+            self.assertIn("power limits cannot be set", done.stderr)
+            self.assertIn("sudo ergo" if os.geteuid() else "container", done.stderr)
+            self.assertNotIn("next:", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual(self.saved(), [])
+
+    def test_what_is_measured_already_is_shown_without_it(self):
+        command = ("sweep", "--store", "s.db", "--power-limits", "160,180", "--", "true")
+        allowed = subprocess.run([BINARIES / "ergo-sim", "env", "--gpus", "v100", "--", BINARIES / "ergo", *command],
+                                 cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60)
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        done = self.ergo(*command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("power_limit_w=160", done.stderr)
+        self.assertIn("next: ergo advise s.db", done.stderr)
+
+
 class Two(SweepCase):
     models = "v100,v100"
 
@@ -113,6 +140,10 @@ class Mixed(SweepCase):
         done = self.sweep("--power-limits", "all", "--", "true")
         self.assertEqual(done.returncode, 125)
         self.assertIn("--gpus 0", done.stderr)
+        done = self.ergo("tune", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("--gpus 0", done.stderr)
+        self.assertNotIn("limits set", done.stderr, "they have no limit in common")
         done = self.ergo("sweep", "--dry-run", "--store", "n.db", "--gpus", "1", "--power-limits", "all", "--", "true")
         self.assertIn("power_limit_w=60", done.stdout)
 
