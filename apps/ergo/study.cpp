@@ -159,6 +159,10 @@ Result<int> print_plan(const StudyRecipe& recipe, const SweepSpec& spec, const S
   auto printed =
       print_study_plan(recipe, *parts, store_of(flags, folder_of(recipe, flags)), length);
   if (!printed) return printed.error();
+  if (!power_limits.empty()) {
+    if (auto told = print_limits_found(Environment::from_process(), options->gpus); !told)
+      return told.error();
+  }
   return 0;
 }
 

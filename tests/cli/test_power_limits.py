@@ -191,6 +191,8 @@ class Study(SweepCase):
         done = self.ergo("study", "power-limits", "--quick", "--gpus", "1", "--power-limits", "60,70", "-o", "out",
                          "--dry-run")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("gpu1: found 70 W, to which it would return after each run", done.stdout)
+        self.assertNotIn("gpu0: found", done.stdout)
         self.assertEqual(self.limits(), [300, 70])
 
     def test_a_study_without_a_gpu_says_what_it_needs(self):
