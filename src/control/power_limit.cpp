@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -144,13 +145,15 @@ void PowerLimitGuard::State::keep_watch() {
       warnings.push_back(std::move(text));
   };
   for (const LimitChange& change : changes) {
-    const auto file = folder.file(change.uuid, SavedLimit::Kind::run);
-    std::error_code failure;
-    if (std::filesystem::exists(file, failure) || failure) continue;
+    const auto there = folder.load(change.uuid, SavedLimit::Kind::run);
+    if (there && to_milliwatt(there->found) == to_milliwatt(change.found) &&
+        there->pid == ::getpid())
+      continue;
+    const std::string file = folder.file(change.uuid, SavedLimit::Kind::run).string();
     auto again = folder.prepare();
     if (again) again = save(change);
-    tell(again ? fmt::format("somebody removed {}; the limit found is saved again", file.string())
-               : fmt::format("somebody removed {}: {}", file.string(), again.error().message));
+    tell(again ? fmt::format("somebody changed or removed {}; the limit found is saved again", file)
+               : fmt::format("somebody changed or removed {}: {}", file, again.error().message));
   }
   if (unguarded || guardian.alive()) return;
   auto again = Guardian::start(guardian_command, environment, locks);
