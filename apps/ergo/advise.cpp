@@ -5,6 +5,7 @@
 #include "ergo/core/parse.hpp"
 #include "ergo/report/export_csv.hpp"
 #include "ergo/report/limits_report.hpp"
+#include "table_notes.hpp"
 #include "verbs.hpp"
 #include "watts.hpp"
 
@@ -14,6 +15,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace ergo::cli {
 namespace {
@@ -21,8 +23,8 @@ namespace {
 struct AdviseFlags {
   std::string data;
   std::string objective = "energy";
-  std::string max_slowdown;
-  std::string limits;
+  std::optional<std::string> max_slowdown;
+  std::optional<std::string> limits;
   std::string method = "ergo";
   std::string json;
   std::string page;
@@ -36,17 +38,30 @@ const std::map<std::string, Objective>& objectives() {
   return names;
 }
 
+/// "5" is more likely 5 % than five times the time.
+Result<double> accepted_slowdown(const std::string& text) {
+  const auto slowdown = parse_fraction(text);
+  if (!slowdown) return slowdown;
+  if (*slowdown > 1 && !trim(text).ends_with('%')) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("'{}' would be {} times slower", text, shortest(*slowdown)),
+        fmt::format("write {}% if that is meant, or {}%", text, shortest(*slowdown * 100))};
+  }
+  return slowdown;
+}
+
 Result<AdviseOptions> options_of(const AdviseFlags& flags) {
   AdviseOptions options;
   options.objective = objectives().at(flags.objective);
   options.method = flags.method;
-  if (!flags.max_slowdown.empty()) {
-    const auto slowdown = parse_fraction(flags.max_slowdown);
+  if (flags.max_slowdown) {
+    const auto slowdown = accepted_slowdown(*flags.max_slowdown);
     if (!slowdown) return of_flag("--max-slowdown", slowdown.error());
     options.max_slowdown = *slowdown;
   }
-  if (!flags.limits.empty()) {
-    auto limits = parse_watts_list("--limits", flags.limits);
+  if (flags.limits) {
+    auto limits = parse_watts_list("--limits", *flags.limits);
     if (!limits) return limits.error();
     options.limits = std::move(limits).value();
   }
@@ -96,6 +111,7 @@ int run_advise(const AdviseFlags& flags) {
     print_error(data.error());
     return 1;
   }
+  note_unmeasured({&data->table}, data->table, options->limits);
   const auto advice = advise(data->table, *options);
   if (!advice) {
     print_error(advice.error());

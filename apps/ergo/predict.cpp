@@ -3,15 +3,15 @@
 #include "ergo/core/files.hpp"
 #include "ergo/core/parse.hpp"
 #include "ergo/report/export_csv.hpp"
+#include "table_notes.hpp"
 #include "verbs.hpp"
 #include "watts.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iostream>
-#include <map>
 #include <memory>
+#include <optional>
 
 namespace ergo::cli {
 namespace {
@@ -19,33 +19,10 @@ namespace {
 struct PredictFlags {
   std::string train;
   std::string probes;
-  std::string limits;
+  std::optional<std::string> limits;
   std::string method = "ergo";
   std::string output = "-";
 };
-
-/// Of a card that was never seen below some limit nothing is known there, not even whether it takes
-/// it.
-void note_extrapolation(const SweepTable& train, const SweepTable& probes,
-                        const std::vector<double>& limits) {
-  if (limits.empty()) return;
-  const double wanted = *std::min_element(limits.begin(), limits.end());
-  std::map<std::string, double> lowest;
-  for (const SweepRow& row : probes)
-    lowest.try_emplace(row.gpu, row.power_limit_w);
-  for (const SweepTable* table : {&train, &probes}) {
-    for (const SweepRow& row : *table) {
-      const auto known = lowest.find(row.gpu);
-      if (known != lowest.end()) known->second = std::min(known->second, row.power_limit_w);
-    }
-  }
-  for (const auto& [gpu, limit] : lowest) {
-    if (wanted >= limit) continue;
-    std::cerr << fmt::format(
-        "note: nothing was measured on {} below {} W: rows there are guesses\n", gpu,
-        shortest(limit));
-  }
-}
 
 Result<std::string> predictions(const PredictFlags& flags) {
   SweepTable train;
@@ -58,12 +35,13 @@ Result<std::string> predictions(const PredictFlags& flags) {
   if (!probes) return probes.error();
   PredictOptions options;
   options.method = flags.method;
-  if (!flags.limits.empty()) {
-    auto limits = parse_watts_list("--limits", flags.limits);
+  if (flags.limits) {
+    auto limits = parse_watts_list("--limits", *flags.limits);
     if (!limits) return limits.error();
     options.limits = std::move(limits).value();
   }
-  note_extrapolation(train, probes->table, options.limits);
+  note_unmeasured({&train, &probes->table}, probes->table, options.limits);
+  note_unknown_gpus(train, probes->table);
   const auto rows = predict_table(train, probes->table, options);
   if (!rows) return rows.error();
   return format_predictions(*rows, flags.method);

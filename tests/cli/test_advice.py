@@ -82,6 +82,41 @@ class Advice(ErgoCase):
         self.assertNotIn("T4", done.stderr)
         self.assertEqual(self.ergo("predict", "--probes", "t.csv").stderr, "")
 
+    def test_a_slowdown_without_its_percent_sign_is_asked_back(self):
+        self.table(TWO_GPUS)
+        for text in ("5", "5.0", " 5"):
+            done = self.ergo("advise", "t.csv", "--max-slowdown", text)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("5 times slower", done.stderr)
+            self.assertIn("500%", done.stderr)
+        for text in ("0", "0%", "1", "100%", "500%"):
+            self.assertIn("V100, a", self.advise("t.csv", "--max-slowdown", text))
+
+    def test_an_empty_word_is_no_promise_and_no_limit(self):
+        self.table(TWO_GPUS)
+        for verb in (("advise", "t.csv"), ("predict", "--probes", "t.csv")):
+            done = self.ergo(*verb, "--limits", "")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("--limits", done.stderr)
+        done = self.ergo("advise", "t.csv", "--max-slowdown", "")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--max-slowdown", done.stderr)
+
+    def test_advice_on_limits_below_all_measured_ones_is_called_a_guess(self):
+        self.table(TWO_GPUS)
+        done = self.ergo("advise", "t.csv", "--limits", "100,200")
+        self.assertIn("nothing was measured on V100 below 150 W", done.stderr)
+        self.assertNotIn("T4", done.stderr)
+
+    def test_a_gpu_under_another_name_is_noticed(self):
+        self.table(TWO_GPUS)
+        self.table([("Tesla V100", "c", w, t, e) for w, t, e in ((300, 1.0, 250), (150, 1.4, 175))], name="p.csv")
+        done = self.ergo("predict", "--train", "t.csv", "--probes", "p.csv")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("of 'Tesla V100', only of 'T4', 'V100'", done.stderr)
+        self.table([("V100", "c", w, t, e) for w, t, e in ((300, 1.0, 250), (150, 1.4, 175))], name="p.csv")
+        self.assertEqual(self.ergo("predict", "--train", "t.csv", "--probes", "p.csv").stderr, "")
+
     def test_an_imported_store_is_read_by_all_three(self):
         (self.folder / "summary_power_v100.csv").write_text(
             "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power\n" + "".join(
