@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace ergo {
 namespace {
 
@@ -42,6 +44,34 @@ TEST(Evaluate, IntervalsHoldBetween90And99Percent) {
     // Ten curves of five unprobed limits: all fifty inside is within chance of 99 %.
   }
   EXPECT_LT(*s.time_mape, 0.04);
+}
+
+TEST(Evaluate, IntervalsHoldWhereOnlyTwoOtherWorkloadsAreKnown) {
+  std::vector<DataSource> sources;
+  for (int i = 0; i < 12; ++i) {
+    Card card;
+    card.name = "card" + std::to_string(i);
+    card.idle_w = 25 + 5 * i;
+    card.voltage_floor = 0.6 + 0.025 * i;
+    SweepTable table;
+    for (int w = 0; w < 3; ++w) {
+      const double share = std::fmod(0.618 * (3 * i + w), 1.0);
+      const double memory = std::fmod(0.755 * (3 * i + w), 0.9);
+      generated::append(table, card, {"work" + std::to_string(w), 50, 60 + 180 * share, memory},
+                        0.015, static_cast<std::uint64_t>(3 * i + w + 1));
+    }
+    sources.push_back({card.name, table});
+  }
+  for (int probes : {1, 2}) {
+    EvaluateOptions options;
+    options.probes = probes;
+    const auto scores = evaluate(sources, options);
+    ASSERT_TRUE(scores.ok());
+    const Scores& mean = scores->front().macro;
+    EXPECT_GE(*mean.time_coverage, 0.9) << probes;
+    EXPECT_GE(*mean.energy_coverage, 0.9) << probes;
+    EXPECT_GE(*mean.edp_coverage, 0.9) << probes;
+  }
 }
 
 TEST(Evaluate, NeverChangingTheLimitHasTheRegretOfTheDefault) {
