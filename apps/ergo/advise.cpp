@@ -38,26 +38,13 @@ const std::map<std::string, Objective>& objectives() {
   return names;
 }
 
-/// "5" is more likely 5 % than five times the time.
-Result<double> accepted_slowdown(const std::string& text) {
-  const auto slowdown = parse_fraction(text);
-  if (!slowdown) return slowdown;
-  if (*slowdown > 1 && !trim(text).ends_with('%')) {
-    return Error{
-        Errc::invalid_argument,
-        fmt::format("'{}' would be {} times slower", text, shortest(*slowdown)),
-        fmt::format("write {}% if that is meant, or {}%", text, shortest(*slowdown * 100))};
-  }
-  return slowdown;
-}
-
 Result<AdviseOptions> options_of(const AdviseFlags& flags) {
   AdviseOptions options;
   options.objective = objectives().at(flags.objective);
   options.method = flags.method;
   if (flags.max_slowdown) {
-    const auto slowdown = accepted_slowdown(*flags.max_slowdown);
-    if (!slowdown) return of_flag("--max-slowdown", slowdown.error());
+    const auto slowdown = parse_slowdown("--max-slowdown", *flags.max_slowdown);
+    if (!slowdown) return slowdown.error();
     options.max_slowdown = *slowdown;
   }
   if (flags.limits) {

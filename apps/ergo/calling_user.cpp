@@ -64,16 +64,15 @@ void take(const passwd& entry, Caller& caller) {
   caller.shell = entry.pw_shell;
 }
 
-Result<Caller> caller_of(const Tool& tool) {
-  const std::string_view text = std::getenv(tool.variable);
+Result<Caller> caller_of(const Tool& tool, const std::string& text) {
   const Error unknown{Errc::not_found,
-                      std::string(tool.variable) + " names the user '" + std::string(text) +
+                      std::string(tool.variable) + " names the user '" + text +
                           "', whom this machine does not know",
                       remedy_for(tool.variable)};
   Caller caller;
   caller.tool = tool;
   if (std::string_view(tool.name) == "doas") {
-    const passwd* entry = ::getpwnam(std::string(text).c_str());
+    const passwd* entry = ::getpwnam(text.c_str());
     if (entry == nullptr) return unknown;
     take(*entry, caller);
     return caller;
@@ -98,8 +97,9 @@ Result<std::optional<Caller>> calling_user() {
   std::optional<Caller> found;
   if (::geteuid() != 0) return found;
   for (const Tool& tool : tools) {
-    if (std::getenv(tool.variable) == nullptr) continue;
-    auto caller = caller_of(tool);
+    const char* text = std::getenv(tool.variable);
+    if (text == nullptr) continue;
+    auto caller = caller_of(tool, text);
     if (!caller) return caller.error();
     if (found && found->uid != caller->uid) {
       return Error{Errc::invalid_argument,

@@ -43,8 +43,8 @@ struct TuneFlags {
 std::vector<double> fine_limits(double lowest_w, double found_w) {
   const double step = std::max(1.0, std::round((found_w - lowest_w) / 30));
   std::vector<double> limits;
-  for (double limit = lowest_w; limit < found_w - step / 2; limit += step)
-    limits.push_back(limit);
+  for (int i = 0; lowest_w + i * step < found_w - step / 2; ++i)
+    limits.push_back(lowest_w + i * step);
   limits.push_back(found_w);
   return limits;
 }
@@ -100,12 +100,8 @@ Result<TuneOptions> tune_options(const TuneFlags& flags, const Cards& cards) {
   if (!goal) return of_flag("--objective", goal.error());
   options.goal = *goal;
   if (!flags.max_slowdown.empty()) {
-    const auto slowdown = parse_fraction(flags.max_slowdown);
-    if (!slowdown || *slowdown < 0) {
-      return Error{Errc::invalid_argument,
-                   fmt::format("--max-slowdown: '{}' is no share", flags.max_slowdown),
-                   "write 5% or 0.05"};
-    }
+    const auto slowdown = parse_slowdown("--max-slowdown", flags.max_slowdown);
+    if (!slowdown) return slowdown.error();
     options.max_slowdown = *slowdown;
   }
   options.rule = flags.rule == "exhaustive" ? TuneRule::exhaustive : TuneRule::hybrid;

@@ -39,4 +39,20 @@ Result<std::vector<double>> parse_watts_list(const std::string& flag, const std:
   return limits;
 }
 
+Result<double> parse_slowdown(const std::string& flag, const std::string& text) {
+  const auto slowdown = parse_fraction(text);
+  if (!slowdown) return of_flag(flag, slowdown.error());
+  if (*slowdown < 0) {
+    return Error{Errc::invalid_argument, fmt::format("{}: '{}' is negative", flag, text),
+                 "write 5% or 0.05"};
+  }
+  if (*slowdown >= 1 && !trim(text).ends_with('%')) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("{}: '{}' would be slower by {}%", flag, text, shortest(*slowdown * 100)),
+        fmt::format("write {}% if that is meant, or {}%", trim(text), shortest(*slowdown * 100))};
+  }
+  return slowdown;
+}
+
 }  // namespace ergo::cli

@@ -372,6 +372,7 @@ Result<std::vector<LimitChange>> keep_power_limit(const Environment& environment
     all.push_back(std::move(kept).value());
   }
   std::vector<LimitChange> changes;
+  changes.reserve(all.size());
   for (const Kept& kept : all)
     changes.push_back(kept.change);
   return changes;

@@ -73,6 +73,7 @@ double importance(const Trial& t, double near_least) {
 Weights best_weights(const std::vector<Trial>& trials, const Constants::Mixture& constants) {
   constexpr int steps = 10;
   std::vector<double> importances;
+  importances.reserve(trials.size());
   for (const Trial& t : trials)
     importances.push_back(importance(t, constants.near_least));
   Weights best{};

@@ -22,6 +22,7 @@ namespace {
 
 std::vector<Observation> observations_of(const std::vector<CurvePoint>& points, double highest_w) {
   std::vector<Observation> observations;
+  observations.reserve(points.size());
   for (const CurvePoint& p : points) {
     observations.push_back(
         {p.limit_w / highest_w, {p.log_time, p.log_power - std::log(highest_w)}});
@@ -97,7 +98,7 @@ class Physical : public Method {
     // Of a card that none of the curves is from, less is known.
     const bool foreign = std::none_of(train_.begin(), train_.end(),
                                       [&](const Curve* c) { return c->gpu == target.probes.gpu; });
-    const Belief prior = physics::population(law());
+    Belief prior = physics::population(law());
     std::map<std::string, double> highest;
     for (const Curve* curve : train_) {
       double& limit = highest[curve->gpu];

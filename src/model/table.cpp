@@ -173,9 +173,15 @@ Result<SweepTable> parse_sweep_table(std::string_view text, std::string_view nam
   return Reader(text, name).read();
 }
 
-Result<SweepTable> read_sweep_table(const std::filesystem::path& path) {
-  const auto text = read_text(path);
+Result<std::string> read_sweep_text(const std::filesystem::path& path) {
+  auto text = read_text(path);
   if (!text) return with_remedy(text.error(), path);
+  return text;
+}
+
+Result<SweepTable> read_sweep_table(const std::filesystem::path& path) {
+  const auto text = read_sweep_text(path);
+  if (!text) return text.error();
   return parse_sweep_table(*text, path.string());
 }
 

@@ -1,5 +1,4 @@
 #include "ergo/core/csv.hpp"
-#include "ergo/core/files.hpp"
 #include "ergo/report/export_csv.hpp"
 #include "ergo/report/format.hpp"
 #include "ergo/store/store.hpp"
@@ -138,7 +137,10 @@ Result<std::string> model_csv(std::span<const ExperimentRecord> records) {
 
 namespace {
 
+/// Only a file can be a store, and only a file may be looked at before it is read.
 bool is_store(const std::filesystem::path& path) {
+  std::error_code unseen;
+  if (!std::filesystem::is_regular_file(path, unseen)) return false;
   constexpr std::string_view magic = "SQLite format 3";
   std::string start(magic.size(), '\0');
   std::ifstream(path, std::ios::binary)
@@ -165,10 +167,7 @@ Result<ModelData> load_model_data(const std::filesystem::path& path) {
     if (!text) return text.error();
     csv = std::move(text).value();
   } else {
-    // First as a table: its errors are those that a reader of tables gives.
-    if (const auto table = read_sweep_table(path); !table) return table.error();
-    constexpr std::size_t largest = std::size_t{1} << 30;
-    auto text = read_text(path, largest);
+    auto text = read_sweep_text(path);
     if (!text) return text.error();
     csv = std::move(text).value();
   }

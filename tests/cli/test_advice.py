@@ -2,6 +2,8 @@
 import csv
 import io
 import json
+import os
+import threading
 import unittest
 
 from ergo_case import ErgoCase
@@ -82,14 +84,27 @@ class Advice(ErgoCase):
         self.assertNotIn("T4", done.stderr)
         self.assertEqual(self.ergo("predict", "--probes", "t.csv").stderr, "")
 
+    def test_a_table_may_come_through_a_pipe(self):
+        self.table(TWO_GPUS)
+        from_file = self.ergo("predict", "--probes", "t.csv")
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=lambda: pipe.write_text((self.folder / "t.csv").read_text()))
+        writer.start()
+        from_pipe = self.ergo("predict", "--probes", "pipe")
+        writer.join()
+        self.assertEqual((from_pipe.returncode, from_pipe.stdout), (0, from_file.stdout), from_pipe.stderr)
+
     def test_a_slowdown_without_its_percent_sign_is_asked_back(self):
         self.table(TWO_GPUS)
-        for text in ("5", "5.0", " 5"):
+        for text in ("5", "5.0", " 5", "1"):
             done = self.ergo("advise", "t.csv", "--max-slowdown", text)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
-            self.assertIn("5 times slower", done.stderr)
-            self.assertIn("500%", done.stderr)
-        for text in ("0", "0%", "1", "100%", "500%"):
+            self.assertIn(f"slower by {float(text) * 100:g}%", done.stderr)
+            self.assertIn(f"write {text.strip()}% if", done.stderr)
+        done = self.ergo("advise", "t.csv", "--max-slowdown=-5%")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        for text in ("0", "0%", "0.05", "100%", "500%"):
             self.assertIn("V100, a", self.advise("t.csv", "--max-slowdown", text))
 
     def test_an_empty_word_is_no_promise_and_no_limit(self):

@@ -111,6 +111,7 @@ class Refusals(TuneCase):
 
     def test_without_a_gpu_or_with_words_it_does_not_know_it_says_so(self):
         for words, text in ((("--objective", "joy"), "cost:ETA"), (("--max-slowdown", "x"), "--max-slowdown"),
+                            (("--max-slowdown", "5"), "write 5% if"),
                             (("--window", "0"), "--window"), (("--limits", "10,200"), "10 W cannot be set"),
                             (("--limits", "300"), "no limit below"), (("--limits", "x"), "--limits")):
             done, _ = self.tune(*words, "--", "touch", "ran")

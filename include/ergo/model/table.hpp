@@ -38,6 +38,10 @@ using SweepTable = std::vector<SweepRow>;
 /// Reads a table. Errors: not_found, permission, io, and `corrupt` with "FILE:LINE: what is wrong".
 Result<SweepTable> read_sweep_table(const std::filesystem::path& path);
 
+/// The text that read_sweep_table reads, for who needs more of it than the table. Errors:
+/// not_found, permission, io.
+Result<std::string> read_sweep_text(const std::filesystem::path& path);
+
 /// As read_sweep_table, from memory; `name` stands for the file in errors.
 Result<SweepTable> parse_sweep_table(std::string_view text, std::string_view name);
 
