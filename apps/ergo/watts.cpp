@@ -40,7 +40,7 @@ Result<std::vector<double>> parse_watts_list(const std::string& flag, const std:
 }
 
 Result<double> parse_slowdown(const std::string& flag, const std::string& text) {
-  const auto slowdown = parse_fraction(text);
+  auto slowdown = parse_fraction(text);
   if (!slowdown) return of_flag(flag, slowdown.error());
   if (*slowdown < 0) {
     return Error{Errc::invalid_argument, fmt::format("{}: '{}' is negative", flag, text),
