@@ -1,9 +1,9 @@
 // Sweep tables from the physics of the simulated node, which no model was fitted to: nine workloads
 // of two or three configurations on each board, with the noise of runs. For `ergo evaluate`.
 //
-//   simulated_sweeps SEED FOLDER [varied]   one BOARD-SEED.csv per board; varied: other
-//   coefficients
+//   simulated_sweeps SEED FOLDER [varied]
 //
+// Writes one BOARD-SEED.csv per board; with `varied`, boards have other coefficients.
 // Runs take no time: an operating point is a function of board, demand and limit.
 
 #include "physics.hpp"
