@@ -5,8 +5,8 @@
 
 #include "ergo/core/parse.hpp"
 #include "ergo/energy/measure.hpp"
-#include "ergo/store/store.hpp"
 #include "experiment/tune_beat.hpp"
+#include "recorded_run.hpp"
 
 #include <fmt/format.h>
 
@@ -21,11 +21,6 @@ namespace ergo {
 namespace {
 
 constexpr double step_s = 0.1;  // as tune's
-
-int fail(const std::string& why) {
-  std::fprintf(stderr, "%s\n", why.c_str());
-  return 1;
-}
 
 /// As tune's: joules of the GPUs in even steps.
 std::vector<double> watts_in(const Timeline& timeline, Instant from, double length_s) {
@@ -79,33 +74,24 @@ struct Beats {
 };
 
 int compare(const char* path, double length_s) {
-  const auto store = Store::open(path, Store::Mode::read);
-  if (!store) return fail(store.error().text());
-  const auto experiments = store->experiments();
-  if (!experiments || experiments->empty()) return fail("the store is empty");
-  const std::int64_t id = experiments->back().id;
-  const auto record = store->load_experiment(id);
-  const auto runs = store->runs(id);
-  if (!record || !runs || runs->empty()) return fail("the store's last experiment has no run");
-  const auto timeline = store->load_timeline(runs->front().id);
-  if (!timeline) return fail(timeline.error().text());
+  const auto run = RecordedRun::load(path);
+  if (!run) return fail(run.error().text());
 
   fmt::print(
       "| job | an iteration, by marks | a beat in | beat / iteration, median | from, to | claimed "
       "se "
       "|\n"
       "|---|---|---|---|---|---|\n");
-  const RunRecord& run = record->runs.front();
-  for (const WindowRecord& job : run.windows) {
+  for (const WindowRecord& job : run->record.windows) {
     if (job.name == "step") continue;
     Beats beats;
     for (double at = 0; at + length_s <= job.duration.value(); at += length_s / 2) {
       const double from = job.start.value() + at;
-      const auto marked = marked_period(run.windows, from, from + length_s);
+      const auto marked = marked_period(run->record.windows, from, from + length_s);
       if (!marked) continue;
       ++beats.stretches;
       beats.marked += *marked;
-      const auto watts = watts_in(**timeline, run.begin + Seconds(from), length_s);
+      const auto watts = watts_in(*run->timeline, run->record.begin + Seconds(from), length_s);
       const auto beat = tune::beat_of(watts, step_s);
       if (!beat) continue;
       ++beats.found;

@@ -5,7 +5,7 @@
 
 #include "ergo/core/parse.hpp"
 #include "ergo/energy/measure.hpp"
-#include "ergo/store/store.hpp"
+#include "recorded_run.hpp"
 
 #include <fmt/format.h>
 
@@ -19,11 +19,6 @@
 
 namespace ergo {
 namespace {
-
-int fail(const std::string& why) {
-  std::fprintf(stderr, "%s\n", why.c_str());
-  return 1;
-}
 
 constexpr int stretches = 300;
 
@@ -76,16 +71,8 @@ struct Agreement {
 };
 
 int compare(char** arguments, const std::vector<double>& lengths) {
-  const auto store = Store::open(arguments[1], Store::Mode::read);
-  if (!store) return fail(store.error().text());
-  const auto experiments = store->experiments();
-  if (!experiments || experiments->empty()) return fail("the store is empty");
-  const std::int64_t id = experiments->back().id;
-  const auto record = store->load_experiment(id);
-  const auto runs = store->runs(id);
-  if (!record || !runs || runs->empty()) return fail("the store's last experiment has no run");
-  const auto timeline = store->load_timeline(runs->front().id);
-  if (!timeline) return fail(timeline.error().text());
+  const auto run = RecordedRun::load(arguments[1]);
+  if (!run) return fail(run.error().text());
 
   fmt::print(
       "| window | length | explained | mean difference | spread | width of {} | of {} |\n"
@@ -95,14 +82,14 @@ int compare(char** arguments, const std::vector<double>& lengths) {
   std::uniform_real_distribution<double> unit(0.0, 1.0);
   MeasureOptions options;
   options.without_gain = true;
-  for (const WindowRecord& window : record->runs.front().windows) {
+  for (const WindowRecord& window : run->record.windows) {
     for (const double length : lengths) {
       Agreement agreement;
       const double room = window.duration.value() - length;
       for (int i = 0; i < stretches && room > 0.0; ++i) {
-        const Instant begin =
-            record->runs.front().begin + window.start + Seconds(room * unit(random));
-        const WindowEnergy energy = measure(**timeline, {begin, begin + Seconds(length)}, options);
+        const Instant begin = run->record.begin + window.start + Seconds(room * unit(random));
+        const WindowEnergy energy =
+            measure(*run->timeline, {begin, begin + Seconds(length)}, options);
         for (const ChannelEnergy& channel : energy.channels) {
           const auto reference = said_by(channel, arguments[3]);
           const auto source = said_by(channel, arguments[4]);
